@@ -1,0 +1,1 @@
+"""How a recommender is kept: one folder of safetensors, JSON and Parquet."""

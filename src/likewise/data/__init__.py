@@ -1,0 +1,1 @@
+"""What happened: tables of who liked what, read, encoded, validated and split."""

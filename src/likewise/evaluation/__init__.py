@@ -1,0 +1,1 @@
+"""How good a list or a rating is; nothing here fits anything."""

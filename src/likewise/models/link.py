@@ -1,0 +1,55 @@
+"""From a score to a rating: the output's last step, applied after everything that adds up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from likewise.errors import InputError
+from likewise.shapes import Floats
+
+LinkKind = Literal["free", "clip", "sigmoid", "logistic"]
+
+
+@dataclass(frozen=True)
+class Link:
+    """What turns a score into a response.
+
+    kind : "free" leaves it, "clip" limits it to [low, high], "sigmoid" squeezes it into (low, high) by
+        `low + (high - low) / (1 + exp(-score))`, "logistic" makes it the probability of a like.
+
+    >>> Link("sigmoid", 0.0, 5.5).respond(np.zeros(1, np.float32)).tolist()
+    [2.75]
+    """
+
+    kind: LinkKind = "free"
+    low: float = -np.inf
+    high: float = np.inf
+
+    def __post_init__(self) -> None:
+        if self.kind not in ("free", "clip", "sigmoid", "logistic"):
+            raise InputError(f"link must be 'free', 'clip', 'sigmoid' or 'logistic', not {self.kind!r}")
+        if not self.low < self.high:
+            raise InputError(f"a range must have low < high; got low={self.low}, high={self.high}")
+        if self.kind == "sigmoid" and not np.isfinite([self.low, self.high]).all():
+            raise InputError(f"a sigmoid range must be finite; got low={self.low}, high={self.high}")
+
+    def respond(self, score: Floats) -> Floats:
+        """Scores of any shape to responses of the same shape."""
+        if self.kind == "free":
+            return score
+        if self.kind == "clip":
+            return np.clip(score, self.low, self.high)
+        low, high = (0.0, 1.0) if self.kind == "logistic" else (self.low, self.high)
+        # tanh does not overflow where exp would
+        return np.asarray(low + (high - low) * (0.5 + 0.5 * np.tanh(0.5 * score)), np.float32)
+
+    def slope(self, score: Floats) -> Floats:
+        """Derivative of the response by the score, for folding in through the link."""
+        if self.kind in ("free", "clip"):
+            return np.ones_like(score)
+        half = 0.5 + 0.5 * np.tanh(0.5 * score)
+        scale = 1.0 if self.kind == "logistic" else self.high - self.low
+        return np.asarray(scale * half * (1 - half), np.float32)

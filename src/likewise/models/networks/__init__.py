@@ -1,0 +1,1 @@
+"""Models that are torch modules; the only models that import torch."""

@@ -1,0 +1,1 @@
+"""How a fitted recommender meets someone new."""

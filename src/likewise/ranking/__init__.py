@@ -1,0 +1,1 @@
+"""How scores become a list: exact, masked, filtered, re-ranked."""

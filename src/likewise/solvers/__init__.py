@@ -1,0 +1,1 @@
+"""How parameters are found: gradient, Gibbs, alternating least squares, closed form, sharded."""

@@ -1,0 +1,1 @@
+"""What to try: presets, fitting, benchmarks, comparison, tuning."""
