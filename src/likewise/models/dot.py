@@ -128,9 +128,17 @@ class FittedDot(FittedModel[Floats]):
         if not config.bias:
             user_rows[:, -1], item_rows[:, -1] = 0, 0
         fitted = cls(
-            config, np.ascontiguousarray(user_rows[:, :-1]), np.ascontiguousarray(item_rows[:, :-1]), user_rows[:, -1].copy(), item_rows[:, -1].copy(),
-            float(mean), link, user_prior, item_prior, 1.0,
-        )  # fmt: skip
+            config,
+            np.ascontiguousarray(user_rows[:, :-1]),
+            np.ascontiguousarray(item_rows[:, :-1]),
+            user_rows[:, -1].copy(),
+            item_rows[:, -1].copy(),
+            float(mean),
+            link,
+            user_prior,
+            item_prior,
+            1.0,
+        )
         return replace(fitted, noise=fitted._residual_variance(data))
 
     @property
@@ -194,9 +202,17 @@ class FittedDot(FittedModel[Floats]):
         mean, noise, kind, low, high = (float(x) for x in state["scalars"])
         kinds: tuple[Literal["free", "clip", "sigmoid", "logistic"], ...] = ("free", "clip", "sigmoid", "logistic")
         return cls(
-            config, state["user_factors"], state["item_factors"], state["user_bias"], state["item_bias"], mean, Link(kinds[int(kind)], low, high),
-            RowPrior(state["user_mean"], state["user_precision"]), RowPrior(state["item_mean"], state["item_precision"]), noise,
-        )  # fmt: skip
+            config,
+            state["user_factors"],
+            state["item_factors"],
+            state["user_bias"],
+            state["item_bias"],
+            mean,
+            Link(kinds[int(kind)], low, high),
+            RowPrior(state["user_mean"], state["user_precision"]),
+            RowPrior(state["item_mean"], state["item_precision"]),
+            noise,
+        )
 
     @cached_property
     def item_vectors(self) -> Floats:

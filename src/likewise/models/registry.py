@@ -25,7 +25,7 @@ FITTED = {
     "dot": "likewise.models.dot:FittedDot",
     "posterior": "likewise.models.posterior:FittedPosterior",
 }
-"""Name kept in an artifact -> the fitted class that reads its arrays. A model may have several: `Dot` is fitted as a point or a posterior."""
+"""Name kept in an artifact -> the fitted class that reads its arrays. `Dot` has two: a point and a posterior."""
 
 
 def load(where: str) -> Any:

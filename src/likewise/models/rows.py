@@ -70,10 +70,21 @@ def solve_rows(histories: Histories, design: Floats, offsets: Floats, prior: Row
     low, high = (0.0, 1.0) if link.kind == "logistic" else (link.low, link.high)
     return np.asarray(
         _solve_rows(
-            histories.indptr, histories.rows, ratings, weights, design, offsets, prior.mean, prior.precision,
-            np.float32(1.0 / max(noise, 1e-6)), squeezed, np.float32(low), np.float32(high), STEPS if squeezed else 1,
+            histories.indptr,
+            histories.rows,
+            ratings,
+            weights,
+            design,
+            offsets,
+            prior.mean,
+            prior.precision,
+            np.float32(1.0 / max(noise, 1e-6)),
+            squeezed,
+            np.float32(low),
+            np.float32(high),
+            STEPS if squeezed else 1,
         )
-    )  # fmt: skip
+    )
 
 
 def shares(
