@@ -1,1 +1,1 @@
-"""How scores become a list: exact, masked, filtered, re-ranked."""
+"""How scores become a list: the best items of each person, masked, filtered and reranked."""

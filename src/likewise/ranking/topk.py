@@ -1,0 +1,229 @@
+"""The best k items of each person, masked and in order: the one ranking kernel of the house.
+
+Scores are made block by block (a matrix product, or a model's own `score`) and each block is searched while it is still in the
+cache. The search reads a score once, compares a whole chunk with the k-th best so far, and looks closer only where something is
+better; so it costs less than the product that made the score.
+
+An item that is excluded, not allowed, or scored NaN or minus infinity is never returned. Equal scores go to the lower row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from likewise.data.csr import CSR
+from likewise.data.interactions import Histories
+from likewise.errors import InputError
+from likewise.models.base import FittedModel
+from likewise.parallel import in_threads
+from likewise.ranking.select import NOTHING, best_keys
+from likewise.shapes import Floats, Mask, Offsets, Rows
+
+BLOCK_BYTES = 4 << 20
+"""Scores made before they are searched; a few of these fit the last level of cache."""
+SPARSE_SHARE = 0.3
+"""Below this share of allowed items, gathering their vectors is cheaper than scoring all."""
+
+
+@dataclass(frozen=True, eq=False)
+class TopK:
+    """Lists of a batch of people, best first.
+
+    Parameters
+    ----------
+    items : int32 [batch, k]
+        Item rows; -1 behind the end of a list. `k` is never more than the number of items.
+    scores : float32 [batch, k]
+        Their scores; minus infinity behind the end.
+    counts : int64 [batch]
+        Length of each list.
+    """
+
+    items: Rows
+    scores: Floats
+    counts: Offsets
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+
+def top_k(
+    users: Floats,
+    items: Floats,
+    k: int,
+    exclude: CSR | None = None,
+    allowed: Mask | None = None,
+    block: int | None = None,
+    threads: int | None = None,
+) -> TopK:
+    """The k items of the largest dot product with each user.
+
+    Parameters
+    ----------
+    users : float32 [batch, factor]
+    items : float32 [item, factor]
+    k : int
+        At least 1; more than there are gives what there is.
+    exclude : CSR [batch, item] or None
+        Items that each user must not get, usually the history.
+    allowed : bool [item] or [batch, item], or None
+        Items that may be returned; None allows all.
+    block : int or None
+        Users scored at once; None chooses it by the size of the cache.
+    threads : int or None
+        None uses what Numba is set to.
+
+    Examples
+    --------
+    >>> top_k(np.eye(2, dtype=np.float32), np.array([[1, 0], [3, 1], [2, 5]], np.float32), 2).items.tolist()
+    [[1, 2], [2, 1]]
+    """
+    users, items = np.asarray(users, np.float32), np.asarray(items, np.float32)
+    if users.ndim != 2 or items.ndim != 2 or users.shape[1] != items.shape[1]:
+        raise InputError(
+            f"users [batch, factor] and items [item, factor] must have the same factors; got shapes {users.shape} and {items.shape}"
+        )
+    _check(len(users), len(items), k, exclude, allowed)
+    wanted = _few_allowed(allowed)
+    if wanted is not None:
+        found = top_k(users, items[wanted], k, _renumber(exclude, wanted, len(items)), None, block, threads)
+        rows = np.where(found.items >= 0, wanted[found.items], np.int32(-1)) if len(wanted) else found.items
+        return _widen(TopK(rows, found.scores, found.counts), min(k, len(items)))
+    columns = items.T
+
+    def write_scores(start: int, stop: int, scores: Floats) -> None:
+        if stop == start + 1:  # a matrix-vector product reads the items as they lie; as a matrix product of one row it is slower
+            np.matmul(items, users[start], out=scores[0])
+        else:
+            np.matmul(users[start:stop], columns, out=scores)
+
+    return _by_blocks(write_scores, len(users), len(items), k, exclude, allowed, block, threads)
+
+
+def top_k_scores(
+    scores: Floats, k: int, exclude: CSR | None = None, allowed: Mask | None = None, block: int | None = None, threads: int | None = None
+) -> TopK:
+    """The k items of the largest score in each row of `scores` [batch, item]; other arguments as for `top_k`.
+
+    >>> top_k_scores(np.array([[1, 3, 3, 2]], np.float32), 3).items.tolist()
+    [[1, 2, 3]]
+    """
+    scores = np.asarray(scores, np.float32)
+    if scores.ndim != 2:
+        raise InputError(f"scores must be a matrix [batch, item]; got shape {scores.shape}")
+    n_people, n_items = scores.shape
+    _check(n_people, n_items, k, exclude, allowed)
+
+    def write_scores(start: int, stop: int, out: Floats) -> None:
+        out[:] = scores[start:stop]
+
+    return _by_blocks(write_scores, n_people, n_items, k, exclude, allowed, block, threads)
+
+
+def rank_model(
+    model: FittedModel[Any],
+    people: Floats | Histories,
+    k: int,
+    exclude: CSR | None = None,
+    allowed: Mask | None = None,
+    threads: int | None = None,
+) -> TopK:
+    """The k best items of each of the people (`model.people` or `model.fold_in` gave them), in bounded memory."""
+    vectors = model.item_vectors
+    if vectors is not None and not isinstance(people, Histories):
+        return top_k(people, vectors, k, exclude, allowed, None, threads)
+    _check(len(people), model.n_items, k, exclude, allowed)
+
+    def write_scores(start: int, stop: int, scores: Floats) -> None:
+        part = people.take(np.arange(start, stop, dtype=np.int32)) if isinstance(people, Histories) else people[start:stop]
+        scores[:] = model.score(part)
+
+    # a model's own `score` may use torch or threads of its own: one block at a time
+    return _by_blocks(write_scores, len(people), model.n_items, k, exclude, allowed, None, 1)
+
+
+def _by_blocks(
+    write_scores: Callable[[int, int, Floats], None],
+    n_people: int,
+    n_items: int,
+    k: int,
+    exclude: CSR | None,
+    allowed: Mask | None,
+    block: int | None,
+    threads: int | None,
+) -> TopK:
+    """Score and search block after block; what is returned does not depend on the number of threads."""
+    width = min(k, n_items)
+    keys = np.full((n_people, width), NOTHING, np.int64)
+    size = min(block or max(1, min(512, BLOCK_BYTES // (4 * max(n_items, 1)))), max(n_people, 1))
+    masks = np.ones((0, 0), np.bool_) if allowed is None else np.ascontiguousarray(np.atleast_2d(allowed))
+    indptr = np.zeros(n_people + 1, np.int64) if exclude is None else exclude.indptr
+    columns = np.empty(0, np.int32) if exclude is None else exclude.columns
+
+    spare: list[Floats] = []  # buffers that no thread is using; appending and popping need no lock
+
+    def work(piece: int) -> None:
+        start, stop = piece * size, min((piece + 1) * size, n_people)
+        try:
+            buffer = spare.pop()
+        except IndexError:
+            buffer = np.empty((size, n_items), np.float32)
+        scores = buffer[: stop - start]
+        write_scores(start, stop, scores)
+        best_keys(scores, indptr[start : stop + 1], columns, masks[start:stop] if len(masks) > 1 else masks, keys[start:stop])
+        keys[start:stop].sort(axis=1)
+        spare.append(buffer)
+
+    if n_people and width:
+        in_threads(work, -(-n_people // size), threads)
+    return _decode(keys[:, ::-1])
+
+
+def _decode(keys: NDArray[np.int64]) -> TopK:
+    """Keys, best first, to rows and scores (`select.best_keys` says how a key is made)."""
+    real = keys != NOTHING
+    order = (keys >> 32).astype(np.int32)
+    bits = np.where(order >= 0, order, order ^ np.int32(0x7FFFFFFF))
+    rows = (np.int64(0x7FFFFFFF) - (keys & 0xFFFFFFFF)).astype(np.int32)
+    scores = np.where(real, bits.view(np.float32), np.float32(-np.inf))
+    return TopK(np.where(real, rows, np.int32(-1)), scores, real.sum(axis=1))
+
+
+def _few_allowed(allowed: Mask | None) -> Rows | None:
+    """Rows of the allowed items if they are the same few for everybody."""
+    if allowed is None or allowed.ndim != 1 or np.count_nonzero(allowed) > SPARSE_SHARE * len(allowed):
+        return None
+    return np.flatnonzero(allowed).astype(np.int32)
+
+
+def _renumber(exclude: CSR | None, wanted: Rows, n_items: int) -> CSR | None:
+    """The same exclusions counted among the wanted items."""
+    if exclude is None:
+        return None
+    place = np.full(n_items, -1, np.int32)
+    place[wanted] = np.arange(len(wanted), dtype=np.int32)
+    columns = place[exclude.columns]
+    indptr = np.concatenate([[0], np.cumsum(columns >= 0)])[exclude.indptr].astype(np.int64)
+    return CSR(indptr, columns[columns >= 0], None, len(wanted))
+
+
+def _widen(lists: TopK, width: int) -> TopK:
+    """Lists padded to `width` places."""
+    batch, have = lists.items.shape
+    rows, scores = np.full((batch, width), -1, np.int32), np.full((batch, width), -np.inf, np.float32)
+    rows[:, :have], scores[:, :have] = lists.items, lists.scores
+    return TopK(rows, scores, lists.counts)
+
+
+def _check(n_people: int, n_items: int, k: int, exclude: CSR | None, allowed: Mask | None) -> None:
+    if k < 1:
+        raise InputError(f"k must be at least 1; got {k}")
+    if exclude is not None and (exclude.n_rows != n_people or exclude.width != n_items):
+        raise InputError(f"exclude must be [{n_people} people, {n_items} items]; it is [{exclude.n_rows}, {exclude.width}]")
+    if allowed is not None and (allowed.dtype != np.bool_ or allowed.shape not in ((n_items,), (n_people, n_items))):
+        raise InputError(f"allowed must be bool [{n_items}] or [{n_people}, {n_items}]; it is {allowed.dtype} {list(allowed.shape)}")
