@@ -10,6 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 MANIFESTS := pyproject.toml constraints.txt samples/pyproject.toml $(wildcard samples/src/likewise_samples/*.*)
 ONLY ?=
 ARGS ?=
+export NO_MKDOCS_2_WARNING := 1
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
