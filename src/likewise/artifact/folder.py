@@ -63,7 +63,9 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """The manifest; ArtifactError if there is none, it is damaged, or of a format this release cannot read."""
     path = Path(folder) / MANIFEST
     if not path.is_file():
-        raise ArtifactError(f"{folder} is no saved model: it has no {MANIFEST}; models are folders made by rec.save(...) or `likewise fit --out`")
+        raise ArtifactError(
+            f"{folder} is no saved model: it has no {MANIFEST}; models are folders made by rec.save(...) or `likewise fit --out`"
+        )
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
         version, files = manifest["format"], manifest["files"]

@@ -8,7 +8,7 @@ from likewise.errors import InputError
 from likewise.models.registry import load
 
 SOLVERS = {
-    "closed-form": "likewise.solvers.closed_form:ClosedForm",
+    "closed_form": "likewise.solvers.closed_form:ClosedForm",
     "gradient": "likewise.solvers.gradient.settings:Gradient",
     "gibbs": "likewise.solvers.gibbs.settings:Gibbs",
     "als": "likewise.solvers.als:ALS",

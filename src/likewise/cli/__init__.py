@@ -1,0 +1,24 @@
+"""The command line: one verb a file. Nothing heavy is imported until a verb runs."""
+
+from __future__ import annotations
+
+import sys
+
+from likewise.errors import LikewiseError
+
+
+def main() -> None:
+    """Run the command line; what the user can put right is one line on stderr and exit code 2."""
+    from likewise.cli.app import app
+
+    try:
+        app()
+    except LikewiseError as error:
+        sys.stderr.write(f"error: {error}\n")
+        raise SystemExit(2) from None
+    except BrokenPipeError:  # the reader of a pipe has left, as `head` does
+        sys.stderr.close()
+        raise SystemExit(141) from None
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted: nothing was written\n")
+        raise SystemExit(130) from None

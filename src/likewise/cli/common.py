@@ -1,0 +1,106 @@
+"""What the verbs share: options, tables on the screen, JSON, progress."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from likewise.data.dataset import Dataset
+    from likewise.recommender import Recommender
+    from likewise.solvers.base import Event
+
+Train = Annotated[str, typer.Argument(metavar="TRAIN", help="Ratings: a file, a glob of Parquet, a MovieLens folder, or a database URL.")]
+Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A folder that `likewise fit --out` or rec.save() wrote.")]
+UserColumn = Annotated[str | None, typer.Option("--user", help="Column of the user id, where its name is not recognised.")]
+ItemColumn = Annotated[str | None, typer.Option("--item", help="Column of the item id.")]
+RatingColumn = Annotated[str | None, typer.Option("--rating", help="Column of the rating; 'none' for likes alone.")]
+TimeColumn = Annotated[str | None, typer.Option("--timestamp", help="Column of the time.")]
+Items = Annotated[str | None, typer.Option("--items", help="Table of the items, keyed by their id.")]
+Users = Annotated[str | None, typer.Option("--users", help="Table of the users, keyed by their id.")]
+Tags = Annotated[str | None, typer.Option("--tags", help="Table of tags: user, item, tag.")]
+ContextColumns = Annotated[list[str] | None, typer.Option("--context", help="A column of the rating to use as context, or 'day'.")]
+PresetName = Annotated[
+    str | None, typer.Option("--preset", "-p", help="A preset by name, or a .toml of your own; chosen for the data if left out.")
+]
+Changes = Annotated[list[str] | None, typer.Option("--set", help="Change a setting: solver.epochs=20, model.factors=64.")]
+Seed = Annotated[int, typer.Option("--seed", help="The same seed on the same CPU gives the same model.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def read_data(source: str, **options: Any) -> Dataset:
+    """The data set that the options describe."""
+    from likewise.data.movielens import is_movielens, load_movielens
+    from likewise.data.readers import read
+
+    if options.get("rating") == "none":
+        options["rating"] = False
+    given = {name: value for name, value in options.items() if value is not None and value != ()}
+    if not given and is_movielens(source):
+        return load_movielens(source)
+    return read(source, **given)
+
+
+def load_model(folder: Path) -> Recommender:
+    """The saved recommender."""
+    from likewise.recommender import Recommender
+
+    return Recommender.load(folder)
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on stdout."""
+    typer.echo(json.dumps(value, indent=None, ensure_ascii=False, default=_plain))
+
+
+def print_frame(frame: pl.DataFrame, title: str | None = None) -> None:
+    """A frame as a table; numbers right, the rest left."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
+    for name, dtype in frame.schema.items():
+        table.add_column(name, justify="right" if dtype.is_numeric() else "left", overflow="fold")
+    for row in frame.iter_rows():
+        table.add_row(*("" if v is None else f"{v:.4g}" if isinstance(v, float) else str(v) for v in row))
+    Console().print(table)
+
+
+def print_facts(facts: Mapping[str, Any]) -> None:
+    """Labels and values, aligned."""
+    width = max(map(len, facts), default=0)
+    for label, value in facts.items():
+        typer.echo(f"{label:<{width}}  {value}")
+
+
+@contextmanager
+def progress(shown: bool = True) -> Iterator[Any]:
+    """A `watch` for fits: a live bar on a terminal's stderr, silent elsewhere."""
+    if not (shown and sys.stderr.isatty()):
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[news]}"), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("fit", total=None, news="")
+
+        def watch(event: Event) -> None:
+            step = event.get("epoch") or event.get("sweep") or event.get("step") or 0
+            figures = "  ".join(f"{k} {v:.4g}" for k, v in event.items() if isinstance(v, float) and k not in ("seconds", "left"))
+            bar.update(task, completed=step, total=event.get("of"), news=figures)
+
+        yield watch
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if hasattr(value, "item") else value.tolist() if hasattr(value, "tolist") else str(value)

@@ -1,0 +1,60 @@
+"""`likewise fit`: a ratings file in, a saved model out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from likewise.cli import common
+
+
+def fit(
+    train: common.Train,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to save the model in.")],
+    preset: common.PresetName = None,
+    user: common.UserColumn = None,
+    item: common.ItemColumn = None,
+    rating: common.RatingColumn = None,
+    timestamp: common.TimeColumn = None,
+    items: common.Items = None,
+    users: common.Users = None,
+    tags: common.Tags = None,
+    context: common.ContextColumns = None,
+    changes: common.Changes = None,
+    valid: Annotated[str | None, typer.Option("--valid", help="Ratings held out to watch and to stop by.")] = None,
+    checkpoint: Annotated[Path | None, typer.Option("--checkpoint", help="Folder to keep resumable state in.")] = None,
+    keep_on_interrupt: Annotated[bool, typer.Option("--keep-on-interrupt", help="On Ctrl-C save the best so far.")] = False,
+    seed: common.Seed = 0,
+    as_json: common.AsJson = False,
+) -> None:
+    """Fit a recommender and save it."""
+    from likewise.studies.fit import fit as fit_preset
+    from likewise.studies.presets import parse_changes
+
+    data = common.read_data(
+        train, user=user, item=item, rating=rating, timestamp=timestamp, items=items, users=users, tags=tags, context=tuple(context or ())
+    )
+    held_out = None if valid is None else common.read_data(valid, user=user, item=item, rating=rating, timestamp=timestamp)
+    with common.progress(not as_json) as watch:
+        rec = fit_preset(
+            data, preset, held_out, seed=seed, changes=parse_changes(changes or []), watch=watch, keep_on_interrupt=keep_on_interrupt,
+            checkpoint=checkpoint,
+        )  # fmt: skip
+    rec.save(out)
+    facts = {
+        "preset": rec.notes["preset"],
+        "why": rec.notes["why"],
+        "events": len(data),
+        "users": len(data.users),
+        "items": len(data.items),
+        "fit_seconds": round(rec.notes["fit_seconds"], 3),
+        "compile_seconds": round(rec.notes["compile_seconds"], 3),
+        "remarks": rec.notes["remarks"],
+        "saved": str(out),
+    }
+    if as_json:
+        common.print_json(facts)
+        return
+    common.print_facts({k: v if k != "remarks" else "; ".join(v) for k, v in facts.items() if v not in ("", [])})

@@ -1,0 +1,39 @@
+"""`likewise recommend`: lists for users."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from likewise.cli import common
+
+
+def recommend(
+    model: common.Model,
+    users: Annotated[list[str] | None, typer.Argument(help="User ids; everybody if left out (then --out is wise).")] = None,
+    k: Annotated[int, typer.Option("-k", help="Length of a list.")] = 10,
+    where: Annotated[
+        str | None, typer.Option("--where", help="Condition on the item table: \"genres has 'Comedy' and year >= 1990\".")
+    ] = None,
+    cold: Annotated[str, typer.Option("--cold", help="What an unknown user gets: popular, mean, or raise.")] = "popular",
+    seen: Annotated[bool, typer.Option("--seen/--no-seen", help="Also show what the user has had.")] = False,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Write the lists to this Parquet file.")] = None,
+    as_json: common.AsJson = False,
+) -> None:
+    """Recommend items to users."""
+    from likewise import answers
+
+    rec = common.load_model(model)
+    values = users or rec.data.users.ids
+    ask = answers.ListRequest(k, rec.filters(where=where), not seen, cold)  # type: ignore[arg-type]
+    if out is not None:
+        answers.write_lists(rec, values, ask, out)
+        typer.echo(f"lists of {len(values):,} users written to {out}")
+        return
+    frame = answers.lists(rec, values, ask)
+    if as_json:
+        common.print_json(frame.to_dicts())
+    else:
+        common.print_frame(frame)

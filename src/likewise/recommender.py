@@ -1,0 +1,264 @@
+"""The face: raw ids in, raw ids out. Holds a model, its solver and what it learned from; delegates everything else."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+import polars as pl
+
+from likewise import answers
+from likewise.border import Titles, as_list, in_kind
+from likewise.data.dataset import Dataset
+from likewise.data.frames import like, to_polars
+from likewise.errors import InputError, NotFittedError
+from likewise.models.base import FittedModel, Model
+from likewise.solvers.base import Event, Fit, Run, Solver, check_fits_together
+from likewise.solvers.closed_form import ClosedForm
+
+if TYPE_CHECKING:
+    from likewise.ranking.filters import Filters
+
+log = logging.getLogger("likewise")
+
+Cold = Literal["popular", "mean", "raise"]
+
+
+class Recommender:
+    """A model, the way its parameters are found, and, after `fit`, answers by raw id.
+
+    Safe to read from many threads once fitted.
+
+    Parameters
+    ----------
+    model : Model
+        Settings such as `Dot(factors=50)`.
+    solver : Solver or None
+        Settings such as `Gradient(epochs=5)`; None for models in closed form. A pair that does not fit is refused.
+
+    Examples
+    --------
+    >>> import likewise as lw
+    >>> ratings = lw.read({"user": [1, 1, 2, 2], "item": ["a", "b", "a", "c"], "rating": [5, 1, 4, 2]})
+    >>> rec = lw.Recommender(lw.Bias()).fit(ratings)
+    >>> rec.recommend(1, k=1)["item_id"].to_list()
+    ['c']
+    """
+
+    def __init__(self, model: Model, solver: Solver | None = None) -> None:
+        self.model = model
+        self.solver: Solver = ClosedForm() if solver is None else solver
+        check_fits_together(model, self.solver)
+        self._fit: Fit | None = None
+        self._data: Dataset | None = None
+        self.notes: dict[str, Any] = {}
+
+    # ---- learning ------------------------------------------------------------------------------------------------------------
+
+    def fit(
+        self,
+        train: Any,
+        valid: Any = None,
+        *,
+        seed: int = 0,
+        device: str = "auto",
+        threads: int | None = None,
+        watch: Callable[[Event], bool | None] | None = None,
+        keep_on_interrupt: bool = False,
+        checkpoint: str | Path | None = None,
+    ) -> Self:
+        """Find the parameters.
+
+        Parameters
+        ----------
+        train : Dataset, or anything `lw.read` takes
+        valid : the same, or None
+            Ratings to watch and to stop by; never learned from.
+        seed : int
+            The same seed on the same CPU gives the same model.
+        device : str
+            "auto" takes a GPU where the solver can use one.
+        watch : callable or None
+            Called with each epoch's or sweep's figures; returning True stops the fit and keeps the best so far.
+        keep_on_interrupt : bool
+            On Ctrl-C keep the best parameters so far instead of raising.
+        checkpoint : folder for solvers that can resume, or None
+        """
+        data = _dataset(train)
+        held_out = None if valid is None else _dataset(valid)
+        run = Run(held_out, seed, device, threads, watch, keep_on_interrupt, None if checkpoint is None else str(checkpoint))
+        fit = self.solver.fit(self.model, data, run)
+        self._become(fit, data)
+        self.notes = {
+            "seed": seed,
+            "fit_seconds": fit.seconds,
+            "compile_seconds": fit.compile_seconds,
+            "history": [dict(e) for e in fit.history],
+            "remarks": fit.notes,
+        }
+        return self
+
+    @property
+    def fitted(self) -> FittedModel[Any]:
+        """The fitted model; NotFittedError before `fit`."""
+        if self._fit is None:
+            raise NotFittedError("this recommender has not been fitted; call fit(train) first, or lw.load(folder)")
+        return self._fit.model
+
+    @property
+    def data(self) -> Dataset:
+        """What it was fitted on."""
+        self.fitted  # noqa: B018  raises before the fit
+        return self._data  # type: ignore[return-value]
+
+    @property
+    def history(self) -> pl.DataFrame:
+        """One row an epoch or sweep: errors, rates, seconds."""
+        return pl.DataFrame(self.notes.get("history", []))
+
+    # ---- answers -------------------------------------------------------------------------------------------------------------
+
+    def predict(self, users: Any, items: Any = None, *, cold: Cold = "mean", context: Mapping[str, Any] | None = None) -> Any:
+        """The rating that would be given.
+
+        One user and one item (id or title) give a number. A frame of pairs comes back with the columns `score` and `source`,
+        its index and order untouched.
+
+        Parameters
+        ----------
+        cold : what an unknown id gets: "mean", the population's answer, or "raise".
+        """
+        if items is not None:
+            (whom, alone), (what, _) = as_list(users), as_list(items)
+            pairs = pl.DataFrame({"user_id": whom, "item_id": what, **(context or {})})
+            scored = self._predict(pairs, cold)
+            return float(scored["score"][0]) if alone and len(scored) == 1 else in_kind(pairs.with_columns(scored), users)
+        pairs = to_polars(users)
+        return like(pairs.with_columns(self._predict(pairs, cold)), users)
+
+    def recommend(
+        self,
+        users: Any = None,
+        k: int = 10,
+        *,
+        where: str | None = None,
+        allow: Any = None,
+        deny: Any = None,
+        caps: Mapping[str, int] | None = None,
+        filter_seen: bool = True,
+        cold: Cold = "popular",
+        rerank: Any = None,
+        to: str | Path | None = None,
+    ) -> Any:
+        """The best k items of each user, best first: `user_id item_id title score rank source`.
+
+        Parameters
+        ----------
+        users : an id, ids, or None for everybody known.
+        k : at least 1; fewer come back only where fewer are left.
+        where : condition on the item table, such as `"genres has 'Comedy' and year >= 1990"`.
+        allow, deny : ids or titles that alone may, or must not, be shown.
+        caps : at most so many a value of a column, such as `{"director": 2}`.
+        filter_seen : leave out what the user has rated.
+        cold : what an unknown user gets: "popular" items, the "mean" person's list, or "raise".
+        rerank : a `Rerank` with its knobs (diversity, popularity, ...), or None.
+        to : Parquet file to write the lists to, block by block; the path comes back.
+        """
+        filters = self.filters(where=where, allow=allow, deny=deny, caps=caps)
+        values, single = (self.data.users.ids, False) if users is None else as_list(users)
+        ask = answers.ListRequest(k, filters, filter_seen, cold, rerank)
+        if to is not None:
+            return answers.write_lists(self, values, ask, Path(to))
+        frame = answers.lists(self, values, ask)
+        return in_kind(frame.drop("user_id") if single else frame, users)
+
+    def similar_items(self, item: Any, k: int = 10) -> Any:
+        """The k items whose vectors point the same way (cosine), best first."""
+        return in_kind(answers.similar(self, "item", item, k))
+
+    def similar_users(self, user: Any, k: int = 10) -> Any:
+        """The k users whose vectors point the same way (cosine), best first."""
+        return in_kind(answers.similar(self, "user", user, k))
+
+    def corner(self, n: int = 15) -> Any:
+        """The densest corner of the table, its gaps filled in by the model."""
+        return in_kind(answers.filled_corner(self, n))
+
+    def filters(self, *, where: str | None = None, allow: Any = None, deny: Any = None, caps: Mapping[str, int] | None = None) -> Filters:
+        """The filters of `recommend`, checked and compiled for this catalogue."""
+        from likewise.ranking.filters import compile_filters
+
+        rows = {name: None if ids is None else self.titles.rows(ids) for name, ids in (("allow", allow), ("deny", deny))}
+        return compile_filters(self.item_table, where=where, caps=caps, **rows)
+
+    # ---- keeping -------------------------------------------------------------------------------------------------------------
+
+    def save(self, folder: str | Path) -> None:
+        """Write everything needed to answer, explain and update to a folder; an older model there stays whole until then."""
+        from likewise.artifact.store import Saved, save
+
+        save(folder, Saved(self.fitted, self.solver, self.data, self.notes))
+
+    @classmethod
+    def load(cls, folder: str | Path, *, verify: bool = True) -> Recommender:
+        """The recommender that `save` wrote; ArtifactError for a damaged or foreign folder."""
+        from likewise.artifact.store import load
+
+        saved = load(folder, verify)
+        rec = cls(saved.model, saved.solver)
+        rec._become(Fit(saved.fitted), saved.data)
+        rec.notes = dict(saved.notes)
+        return rec
+
+    # ---- inside --------------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def titles(self) -> Titles:
+        """Items by id or title."""
+        return Titles(self.data.items, self.data.titles)
+
+    @cached_property
+    def item_table(self) -> pl.DataFrame:
+        """What is known of each item, one row an item row."""
+        return answers.aligned_items(self.data)
+
+    @cached_property
+    def popular(self) -> FittedModel[Any]:
+        """The popularity ranking that an unknown user gets."""
+        from likewise.models.popularity import Popularity
+
+        fitted: FittedModel[Any] = Popularity().solve(self.data)
+        return fitted
+
+    def with_fitted(self, fitted: FittedModel[Any], data: Dataset) -> Recommender:
+        """The same recommender with another fitted model and history."""
+        rec = Recommender(self.model, self.solver)
+        rec._become(replace(self._fit, model=fitted) if self._fit else Fit(fitted), data)
+        rec.notes = dict(self.notes)
+        return rec
+
+    def _become(self, fit: Fit, data: Dataset) -> None:
+        for cached in ("titles", "item_table", "popular"):
+            self.__dict__.pop(cached, None)
+        self._fit, self._data = fit, data
+
+    def _predict(self, pairs: pl.DataFrame, cold: Cold) -> pl.DataFrame:
+        if cold not in ("mean", "raise", "popular"):
+            raise InputError(f"cold must be 'mean', 'popular' or 'raise'; got {cold!r}")
+        return answers.predictions(self, pairs, cold)
+
+    def __repr__(self) -> str:
+        state = "not fitted" if self._fit is None else f"{len(self.data.users):,} users, {len(self.data.items):,} items"
+        return f"Recommender({self.model!r}, {self.solver!r}): {state}"
+
+
+def _dataset(source: Any) -> Dataset:
+    if isinstance(source, Dataset):
+        return source
+    from likewise.data.readers import read
+
+    return read(source)
