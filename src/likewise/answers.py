@@ -128,7 +128,7 @@ def list_frame(rec: Recommender, positions: Any, ranked: TopK, model: Any, sourc
 
 def similar(rec: Recommender, side: Literal["item", "user"], what: Any, k: int) -> pl.DataFrame:
     """The nearest rows of one side by cosine of their factors."""
-    factors = rec.fitted.item_factors if side == "item" else rec.fitted.user_factors
+    factors = rec.fitted.factors(side)
     if factors is None:
         raise InputError(
             f"{type(rec.model).__name__} has no {side} factors, so nothing is similar by them; use a model of vectors such as Dot"

@@ -13,7 +13,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, Generic, Self, TypeVar
+from typing import Any, ClassVar, Generic, Literal, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ from likewise.shapes import Floats, Rows
 P = TypeVar("P", Floats, Histories)
 """How a model represents people: vectors or histories."""
 
+Side = Literal["user", "item"]
 Arrays = dict[str, NDArray[Any]]
 Context = Mapping[str, Rows]
 """Context rows of each pair by name, -1 where unknown."""
@@ -103,7 +104,8 @@ class Predictive:
 class FittedModel(ABC, Generic[P]):
     """A model after fitting: answers in rows.
 
-    Scores live before the link, are float32, and rank items: higher is better. `link.respond` turns them into ratings,
+    `n_users` and `n_items` are abstract properties, so a dataclass must not have fields of those names. Scores live before the
+    link, are float32, and rank items: higher is better. `link.respond` turns them into ratings,
     probabilities, or leaves them. Row -1 stands for a person or an item never seen and gets the population's answer.
     """
 
@@ -165,14 +167,8 @@ class FittedModel(ABC, Generic[P]):
     def item_vectors(self) -> Floats | None:
         """Matrix [item, column] such that score = people @ item_vectors.T, or None if no such matrix exists."""
 
-    @property
-    def item_factors(self) -> Floats | None:
-        """What similarity, axes and maps are made of, [item, factor]; None for models without factors."""
-        return None
-
-    @property
-    def user_factors(self) -> Floats | None:
-        """As `item_factors`, [user, factor]."""
+    def factors(self, side: Side) -> Floats | None:
+        """What similarity, axes and maps are made of, [user or item, factor]; None for models without factors."""
         return None
 
     def predictive(self, people: P, items: Rows, context: Context | None = None) -> Predictive | None:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from likewise.data.csr import CSR
 from likewise.data.interactions import Histories, Interactions
 from likewise.errors import InputError
-from likewise.models.base import Arrays, Context, FittedModel, Model, Parts, dot_rows
+from likewise.models.base import Arrays, Context, FittedModel, Model, Parts, Side, dot_rows
 from likewise.models.link import Link
 from likewise.models.rows import RowPrior, shares, solve_rows
 from likewise.shapes import Floats, Rows
@@ -184,6 +184,9 @@ class FittedDot(FittedModel[Floats]):
             rows[:, -1] = 0
         grown = _grown(np.column_stack([self.item_factors, self.item_bias]), items, rows, self.item_prior.mean)
         return replace(self, item_factors=np.ascontiguousarray(grown[:, :-1]), item_bias=grown[:, -1].copy())
+
+    def factors(self, side: Side) -> Floats:
+        return self.user_factors if side == "user" else self.item_factors
 
     def state(self) -> Arrays:
         names = ("user_factors", "item_factors", "user_bias", "item_bias")
