@@ -21,11 +21,13 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed-demo: $(MANIFESTS) | $(BIN)/python
-	$(PIP) install --quiet -c constraints.txt -e '.[plots]' ./samples
+	@echo 'Installing into $(VENV); the first time takes a few minutes.'
+	$(PIP) install -qq -c constraints.txt -e '.[plots]' ./samples
 	@touch $@
 
 $(VENV)/.installed-dev: $(MANIFESTS) | $(BIN)/python
-	$(PIP) install --quiet -c constraints.txt -e '.[dev,docs]' ./samples
+	@echo 'Installing into $(VENV); the first time takes a few minutes.'
+	$(PIP) install -qq -c constraints.txt -e '.[dev,docs]' ./samples
 	@touch $(VENV)/.installed-demo $@
 
 demo: $(VENV)/.installed-demo ## Fit, evaluate, recommend and explain on the sample; writes a report page to demo/
@@ -65,8 +67,8 @@ quality: $(VENV)/.installed-dev ## Run the slow tests: full-size quality and fau
 	$(BIN)/python -m pytest -m slow --durations=10 $(ARGS)
 
 install-torchrec: $(VENV)/.installed-dev ## Add TorchRec, for training on several processes or machines
-	$(PIP) install --quiet -c constraints.txt -c constraints-torchrec.txt tensordict pyre-extensions torchmetrics tqdm
-	$(PIP) install --quiet -c constraints-torchrec.txt --no-deps torchrec fbgemm-gpu-cpu
+	$(PIP) install -qq -c constraints.txt -c constraints-torchrec.txt tensordict pyre-extensions torchmetrics tqdm
+	$(PIP) install -qq -c constraints-torchrec.txt --no-deps torchrec fbgemm-gpu-cpu
 
 clean: ## Remove everything that was built, the environment included
 	rm -rf $(VENV) build dist site demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
