@@ -73,12 +73,11 @@ def lists(rec: Recommender, values: Any, ask: ListRequest) -> pl.DataFrame:
         raise UnknownIdError(
             f"{len(unknown)} of {len(rows)} users are unknown, the first {values[int(unknown[0])]!r}; give cold='popular' or 'mean'"
         )
-    popular = ask.cold == "popular"
     frames = []
-    for mask, model, source in ((rows >= 0, rec.fitted, "known"), (rows < 0, rec.popular if popular else rec.fitted, "cold")):
+    for mask, source in ((rows >= 0, "known"), (rows < 0, "cold")):
         if not mask.any():
             continue
-        who = rows[mask]
+        model, who = rec.popular if source == "cold" and ask.cold == "popular" else rec.fitted, rows[mask]
         seen = seen_items(rec.data, who) if ask.filter_seen else None
         ranked = rank_filtered(model, model.people(who), ask.k, seen, ask.filters, rerank=ask.rerank)
         frames.append(list_frame(rec, np.flatnonzero(mask), ranked, model, source))

@@ -71,7 +71,7 @@ def restore(paths: Mapping[str, Path], described: Mapping[str, Any]) -> Dataset:
         interactions,
         users,
         items,
-        *(pl.read_parquet(paths[f"{name}.parquet"]) if f"{name}.parquet" in paths else None for name in SIDE_TABLES),
+        **{name: pl.read_parquet(paths[f"{name}.parquet"]) for name in SIDE_TABLES if f"{name}.parquet" in paths},  # type: ignore[arg-type]
         contexts=contexts,
         stated_range=None if stated is None else (float(stated[0]), float(stated[1])),
         kinds=described["kinds"],

@@ -25,9 +25,9 @@ def predict(
 
     rec = common.load_model(model)
     if pairs is not None:
-        from likewise.data.readers import read_table
+        from likewise.data.tables import load_table
 
-        frame = read_table(pairs)
+        frame = load_table(pairs)
     elif user is not None and item is not None:
         frame = pl.DataFrame({"user_id": [user], "item_id": [item]})
     else:

@@ -18,11 +18,10 @@ import numpy as np
 import polars as pl
 
 from likewise import answers
-from likewise.data.columns import pairs_frame
 from likewise.data.dataset import Dataset
 from likewise.data.features import align
 from likewise.data.interactions import Histories
-from likewise.data.readers import read, read_table
+from likewise.data.readers import read, read_pairs
 from likewise.data.vocabulary import Vocabulary
 from likewise.errors import InputError
 from likewise.evaluation.evaluate import Asked, evaluate
@@ -67,7 +66,7 @@ def bench(
     if protocol not in PROTOCOLS:
         raise InputError(f"protocol must be one of {', '.join(PROTOCOLS)}; got {protocol!r}")
     train = read_train(files)
-    rows = pairs_frame(read_table(files.test), files.context)
+    rows = read_pairs(files.test, files.context)
     rec = fit(train, preset, seed=seed, changes=changes, watch=watch)
     record: dict[str, Any] = {"preset": preset, "seed": seed, "n_train": len(train), "n_test": rows.height}
     record |= {"fit_seconds": rec.notes["fit_seconds"], "compile_seconds": rec.notes["compile_seconds"]}
@@ -82,7 +81,9 @@ def measure_ratings(rec: Recommender, rows: pl.DataFrame, predictions: Path | No
     start = perf_counter()
     scored = answers.predictions(rec, rows, "mean")
     limits = rec.data.rating_range
-    predicted = scored["score"].to_numpy() if limits is None else np.clip(scored["score"].to_numpy(), *np.float32(limits))
+    predicted = (
+        scored["score"].to_numpy() if limits is None else np.clip(scored["score"].to_numpy(), np.float32(limits[0]), np.float32(limits[1]))
+    )
     seconds = perf_counter() - start
     if predictions is not None:
         out = rows.select("user_id", "item_id").with_columns(pl.Series("prediction", predicted), scored["source"])
@@ -138,7 +139,7 @@ def read_train(files: Files) -> Dataset:
 
 def evaluate_saved(rec: Recommender, test: str, protocol: str = "full", lists: bool = True) -> Evaluation:
     """A saved recommender on a test table, with intervals and cautions."""
-    rows = pairs_frame(read_table(test), tuple(rec.data.contexts))
+    rows = read_pairs(test, tuple(rec.data.contexts))
     asked = Asked(lists=lists)
     return evaluate(
         rec.fitted,
