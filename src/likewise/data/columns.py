@@ -29,42 +29,49 @@ Named = Mapping[str, str | Literal[False] | None]
 """Our column name -> the source's, False to leave it out, None to look for an alias."""
 
 
-def choose_columns(
-    columns: Sequence[str], named: Named, context: Sequence[str] = (), required: Sequence[str] = ("user_id", "item_id")
-) -> dict[str, str]:
-    """Our name -> the source's name of each column that is there.
+def choose_columns(table: pl.DataFrame, named: Named, context: Sequence[str] = ()) -> dict[str, str]:
+    """Our name -> the source's name of each column that is there; user_id and item_id must be.
 
     Raises
     ------
     InputError
-        A column named by the caller, a context, or a required one is not there.
+        A column named by the caller, a context, or the user's or item's is not there.
     """
+    columns = table.columns
+    if not any(named.values()) and columns[:1] == ["column_1"]:
+        return _by_position(table, named)
     lower = {name.lower().strip().replace(" ", "_"): name for name in reversed(columns)}
     taken: dict[str, str] = {}
+    claimed = {name for name in named.values() if name} | set(context)
     for ours, aliases in ALIASES.items():
-        asked = named.get(ours)
+        asked, word = named.get(ours), ours.removesuffix("_id")
         if asked is False:
             continue
-        if asked is not None:
-            if asked not in columns:
-                raise InputError(
-                    f"{ours.removesuffix('_id')}={asked!r} names a column that is not there; the columns are: {', '.join(columns)}"
-                )
-            taken[ours] = asked
-            continue
-        claimed = set(taken.values()) | {n for n in named.values() if isinstance(n, str)} | set(context)
-        found = next((lower[a] for a in aliases if a in lower and lower[a] not in claimed), None)
+        if asked is not None and asked not in columns:
+            raise InputError(f"{word}={asked!r} names a column that is not there; the columns are: {', '.join(columns)}")
+        found = asked or next((lower[a] for a in aliases if a in lower and lower[a] not in claimed), None)
         if found is not None:
             taken[ours] = found
-        elif ours in required:
-            word = ours.removesuffix("_id")
+        elif ours in ("user_id", "item_id"):
             raise InputError(f"no column for the {word} was found among: {', '.join(columns)}; name it with {word}=...")
     for name in context:
         if name not in columns and name != "day":
             raise InputError(f"context names column {name!r}, which is not there; the columns are: {', '.join(columns)}")
-    renamed = {ours: theirs for ours, theirs in taken.items() if ours != theirs}
+    renamed = [f"{ours} from {theirs!r}" for ours, theirs in taken.items() if ours != theirs]
     if renamed:
-        log.info("columns taken: %s", ", ".join(f"{ours} from {theirs!r}" for ours, theirs in renamed.items()))
+        log.info("columns taken: %s", ", ".join(renamed))
+    return taken
+
+
+def _by_position(table: pl.DataFrame, named: Named) -> dict[str, str]:
+    """Columns without names: user, item, rating, timestamp; a third that can only be a time is one."""
+    if table.width < 2:
+        raise InputError("a table without column names must have at least two columns: user and item")
+    order = list(POSITIONS)
+    if table.width == 3 and table["column_3"].dtype.is_integer() and int(table["column_3"].min() or 0) > 10_000_000:  # type: ignore[arg-type, call-overload]
+        order.remove("rating")
+    taken = {ours: theirs for ours, theirs in zip(order, table.columns, strict=False) if named.get(ours) is not False}
+    log.info("the columns have no names; taken in order as: %s", ", ".join(taken))
     return taken
 
 
@@ -210,7 +217,7 @@ def first_where(column: pl.Series, bad: pl.Series) -> tuple[int, object]:
 
 def pairs_frame(table: pl.DataFrame, context: Sequence[str] = ()) -> pl.DataFrame:
     """A table of pairs under our names, values checked where they are there; ratings may be missing altogether."""
-    taken = choose_columns(table.columns, {}, [name for name in context if name in table.columns])
+    taken = choose_columns(table, {}, [name for name in context if name in table.columns])
     frame = pick(table, taken, context)
     if "rating" in frame.columns and frame["rating"].null_count() == frame.height:
         frame = frame.drop("rating")
