@@ -1,7 +1,7 @@
 # `make help` lists the targets. Everything runs in .venv, which is made on first use; PYTHON chooses the interpreter.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check format docs bench bench-peers bench-full bars quality install-torchrec clean
+.PHONY: help demo test check lint types layers format docs bench bench-peers bench-full bars quality install-torchrec clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -36,19 +36,24 @@ demo: $(VENV)/.installed-demo ## Fit, evaluate, recommend and explain on the sam
 test: $(VENV)/.installed-dev ## Run the tests (the slow ones: make quality)
 	$(BIN)/python -m pytest $(ARGS)
 
-check: $(VENV)/.installed-dev ## Format, lint, types, layer order, strict docs build
-	$(BIN)/ruff format --check
+check: lint types layers docs ## Format, lint, types, layer order, strict docs build (make -k check goes on after a failure)
+
+lint: $(VENV)/.installed-dev ## Format and lint, changing nothing
+	$(BIN)/ruff format --check --quiet || { $(BIN)/ruff format --diff 2>&1 | head -40; exit 1; }
 	$(BIN)/ruff check
+
+types: $(VENV)/.installed-dev ## mypy --strict
 	$(BIN)/mypy
+
+layers: $(VENV)/.installed-dev ## The order of the rooms
 	$(BIN)/lint-imports
-	$(BIN)/mkdocs build --strict --quiet
 
 format: $(VENV)/.installed-dev ## Format the code and mend what the linter can mend
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
 docs: $(VENV)/.installed-dev ## Build the documentation site strictly into site/
-	$(BIN)/mkdocs build --strict
+	$(BIN)/mkdocs build --strict --quiet
 
 bench: $(VENV)/.installed-dev ## Benchmark Likewise and the peers already installed, on the sample
 	$(BIN)/python -m benchmarks $(ARGS)
