@@ -13,6 +13,7 @@ from likewise.data.csr import CSR
 from likewise.data.dataset import Dataset
 from likewise.data.features import align
 from likewise.errors import InputError, UnknownIdError
+from likewise.models.base import FittedModel
 from likewise.ranking.filters import Filters, rank_filtered
 from likewise.ranking.similar import similar as nearest
 from likewise.ranking.topk import TopK
@@ -77,12 +78,15 @@ def lists(rec: Recommender, values: Any, ask: ListRequest) -> pl.DataFrame:
     for mask, source in ((rows >= 0, "known"), (rows < 0, "cold")):
         if not mask.any():
             continue
-        model, who = rec.popular if source == "cold" and ask.cold == "popular" else rec.fitted, rows[mask]
+        popular = source == "cold" and ask.cold == "popular"
+        model, who = rec.popular if popular else rec.fitted, rows[mask]
         seen = seen_items(rec.data, who) if ask.filter_seen else None
         ranked = rank_filtered(model, model.people(who), ask.k, seen, ask.filters, rerank=ask.rerank)
-        frames.append(list_frame(rec, np.flatnonzero(mask), ranked, model, source))
+        if popular:
+            ranked = _scored_by(rec.fitted, ranked)
+        frames.append(list_frame(rec, np.flatnonzero(mask), ranked, source))
     if not frames:
-        frames = [list_frame(rec, np.empty(0, np.int64), _no_lists(), rec.fitted, "known")]
+        frames = [list_frame(rec, np.empty(0, np.int64), _no_lists(), "known")]
     frame = pl.concat(frames).sort("position", "rank", maintain_order=True)
     ids = pl.Series("user_id", values if isinstance(values, pl.Series) else list(values), strict=False)
     users = ids.gather(frame["position"]) if len(ids) else pl.Series("user_id", [], dtype=rec.data.users.ids.dtype)
@@ -111,7 +115,7 @@ def write_lists(rec: Recommender, values: Any, ask: ListRequest, path: Path) -> 
     return path
 
 
-def list_frame(rec: Recommender, positions: Any, ranked: TopK, model: Any, source: str) -> pl.DataFrame:
+def list_frame(rec: Recommender, positions: Any, ranked: TopK, source: str) -> pl.DataFrame:
     """Ranked rows as a frame with item ids and titles; `position` says whose list it is."""
     place, rank = np.nonzero(ranked.items >= 0)
     items = ranked.items[place, rank]
@@ -119,7 +123,7 @@ def list_frame(rec: Recommender, positions: Any, ranked: TopK, model: Any, sourc
     names = rec.titles.names(items)
     if names is not None:
         columns["title"] = names
-    score = model.link.respond(ranked.scores[place, rank])
+    score = rec.fitted.link.respond(ranked.scores[place, rank])
     return pl.DataFrame(
         {**columns, "score": score, "rank": (rank + 1).astype(np.int32), "source": pl.Series([source] * len(items), dtype=pl.String)}
     )
@@ -173,6 +177,15 @@ def _titles_to_ids(rec: Recommender, pairs: pl.DataFrame) -> pl.DataFrame:
     rows = rec.titles.rows(pairs["item_id"])
     ids = rec.data.items.take(rows)
     return pairs.with_columns(ids.alias("item_id") if ids.dtype != pl.String else pl.coalesce(ids.alias("item_id"), pl.col("item_id")))
+
+
+def _scored_by(model: FittedModel[Any], ranked: TopK) -> TopK:
+    """Lists in the order they have, with the scores that the model gives somebody it knows nothing of."""
+    real = ranked.items >= 0
+    scores = np.full(ranked.items.shape, -np.inf, np.float32)
+    items = ranked.items[real]
+    scores[real] = model.score_pairs(model.people(np.full(len(items), -1, np.int32)), items)
+    return TopK(ranked.items, scores, ranked.counts)
 
 
 def _no_lists() -> TopK:
