@@ -126,7 +126,9 @@ def _check_size(data: Dataset, at_least: int) -> None:
     for found, word in ((data.n_users, "user"), (data.n_items, "item")):
         if found < at_least:
             only = f"only one {word}, {(data.users if word == 'user' else data.items).id(0)!r}" if found == 1 else f"{found} {word}s"
-            raise InputError(f"{data.report.source} holds {only}: a recommender needs at least {at_least} users and {at_least} items; check which column is the {word}'s")
+            raise InputError(
+                f"{data.report.source} holds {only}: a recommender needs at least {at_least} users and {at_least} items; check which column is the {word}'s"
+            )
 
 
 def _check_kinds(kinds: Mapping[str, str], side: Mapping[str, pl.DataFrame | None]) -> None:

@@ -129,7 +129,9 @@ def _keyed(table: pl.DataFrame, entity: Entity) -> pl.DataFrame:
     if table[key].n_unique() < table.height:
         before = table.height
         table = table.unique(key, keep="first", maintain_order=True)
-        log.warning("the %s table names some ids more than once: the first of each is kept, %d rows are left out", entity, before - table.height)
+        log.warning(
+            "the %s table names some ids more than once: the first of each is kept, %d rows are left out", entity, before - table.height
+        )
     return table
 
 
@@ -164,7 +166,9 @@ def _vectors(path: Path, key: str, table: pl.DataFrame | None) -> pl.DataFrame:
         raise InputError(f"{path} must hold numbers [row, dimension]; it holds {vectors.dtype} of shape {vectors.shape}")
     known = as_ids(ids) if ids is not None else None if table is None else table[key]
     if known is None:
-        raise InputError(f"whose vectors {path} holds is not known: put their ids in {beside.name}, or name a table with as many rows before it")
+        raise InputError(
+            f"whose vectors {path} holds is not known: put their ids in {beside.name}, or name a table with as many rows before it"
+        )
     if len(known) != len(vectors):
         raise InputError(f"{path} must hold one vector an id ({len(known)}); it holds {len(vectors)}")
     return pl.DataFrame({key: known, path.stem: pl.Series(vectors.astype(np.float32))})

@@ -32,12 +32,18 @@ def read_sql(url: str, query: str | None = None) -> pl.DataFrame:
     try:
         address = sa.make_url(url)
     except sa.exc.ArgumentError:
-        raise InputError("the database URL could not be understood: it looks like 'sqlite:///ratings.db' or 'postgresql://user@host/name'") from None
+        raise InputError(
+            "the database URL could not be understood: it looks like 'sqlite:///ratings.db' or 'postgresql://user@host/name'"
+        ) from None
     if address.drivername == "postgresql":
         address = address.set(drivername="postgresql+psycopg")
     shown = address.render_as_string(hide_password=True)
     # SQLite would make an empty database where there is none
-    if address.drivername.startswith("sqlite") and address.database not in (None, "", ":memory:") and not Path(str(address.database)).is_file():
+    if (
+        address.drivername.startswith("sqlite")
+        and address.database not in (None, "", ":memory:")
+        and not Path(str(address.database)).is_file()
+    ):
         raise InputError(f"there is no database file {address.database!r}: check the path")
     try:
         engine = sa.create_engine(address)

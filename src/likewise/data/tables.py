@@ -66,7 +66,9 @@ def find_files(source: str | Path) -> list[Path]:
         raise InputError(f"no file matches {str(source)!r}")
     siblings = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
     near = get_close_matches(path.name, siblings, 3)
-    raise InputError(f"there is no file {str(source)!r}" + (f"; did you mean {', '.join(map(repr, near))}?" if near else ": check the path"))
+    raise InputError(
+        f"there is no file {str(source)!r}" + (f"; did you mean {', '.join(map(repr, near))}?" if near else ": check the path")
+    )
 
 
 def is_url(source: str) -> bool:

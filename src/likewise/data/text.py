@@ -82,14 +82,18 @@ def sniff(lines: list[str], delimiter: str | None, path: Path) -> Layout | None:
             return Layout(candidate, fields, has_header([cells(line, candidate, quoted) for line in lines]), quoted)
     shown = lines[0] if len(lines[0]) <= 60 else lines[0][:57] + "..."
     if delimiter is not None:
-        raise InputError(f"delimiter={delimiter!r} does not cut {path} into columns; its first line is {shown!r}: leave delimiter out to have it found")
+        raise InputError(
+            f"delimiter={delimiter!r} does not cut {path} into columns; its first line is {shown!r}: leave delimiter out to have it found"
+        )
     if len(lines) > 1 and all(re.fullmatch(r"\d+( \d+)* ?", line) for line in lines):
         return None
     for candidate in DELIMITERS:
         found = [len(cells(line, candidate, quoted)) for line in lines]
         if found[0] > 1:
             odd = next(n for n, count in enumerate(found) if count != found[0])
-            raise InputError(f"{path} has lines of different lengths: line 1 has {found[0]} fields between {candidate!r}, line {odd + 1} has {found[odd]}")
+            raise InputError(
+                f"{path} has lines of different lengths: line 1 has {found[0]} fields between {candidate!r}, line {odd + 1} has {found[odd]}"
+            )
     raise InputError(f"{path} holds a single column; its first line is {shown!r}: say delimiter=... if it has one")
 
 
@@ -159,7 +163,9 @@ def _read_double_colon(path: Path, layout: Layout) -> pl.DataFrame:
     lengths = parts.list.len()
     if (lengths != layout.fields).any():
         row = int((lengths != layout.fields).arg_max() or 0)
-        raise InputError(f"{path} has lines of different lengths: line 1 has {layout.fields} fields between '::', line {row + 1} has {lengths[row]}")
+        raise InputError(
+            f"{path} has lines of different lengths: line 1 has {layout.fields} fields between '::', line {row + 1} has {lengths[row]}"
+        )
     names = parts[0].to_list() if layout.header else [f"column_{n + 1}" for n in range(layout.fields)]
     return typed(parts.slice(int(layout.header)).list.to_struct(fields=names).struct.unnest())
 
