@@ -9,6 +9,29 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # for type checkers and editors; tests/test_public_names.py keeps it and _HOMES the same
+    from likewise.data.dataset import (
+        Dataset as Dataset,
+    )
+    from likewise.data.features import (
+        Features as Features,
+    )
+    from likewise.data.interactions import (
+        Histories as Histories,
+        Interactions as Interactions,
+    )
+    from likewise.data.movielens import (
+        load_movielens as load_movielens,
+    )
+    from likewise.data.readers import (
+        read as read,
+    )
+    from likewise.data.splits import (
+        folds as folds,
+        split as split,
+    )
+    from likewise.data.vocabulary import (
+        Vocabulary as Vocabulary,
+    )
     from likewise.errors import (
         AmbiguousTitleError as AmbiguousTitleError,
         ArtifactError as ArtifactError,
@@ -19,16 +42,101 @@ if TYPE_CHECKING:  # for type checkers and editors; tests/test_public_names.py k
         NotFittedError as NotFittedError,
         UnknownIdError as UnknownIdError,
     )
+    from likewise.models.bias import (
+        Bias as Bias,
+    )
+    from likewise.models.dot import (
+        Dot as Dot,
+    )
+    from likewise.models.neighbours import (
+        Neighbours as Neighbours,
+    )
+    from likewise.models.popularity import (
+        Popularity as Popularity,
+    )
+    from likewise.recommender import (
+        Recommender as Recommender,
+        load as load,
+    )
+    from likewise.solvers.closed_form import (
+        ClosedForm as ClosedForm,
+    )
+    from likewise.solvers.gradient.settings import (
+        Averaging as Averaging,
+        Balance as Balance,
+        EarlyStopping as EarlyStopping,
+        Gradient as Gradient,
+        Loss as Loss,
+        Negatives as Negatives,
+        Penalty as Penalty,
+    )
+    from likewise.solvers.gradient.steps import (
+        Adagrad as Adagrad,
+        Adam as Adam,
+        AdamW as AdamW,
+        Constant as Constant,
+        CosineRestarts as CosineRestarts,
+        LazyAdam as LazyAdam,
+        OneCycle as OneCycle,
+        Plateau as Plateau,
+        SGD as SGD,
+        Step as Step,
+    )
+    from likewise.studies.fit import (
+        fit as fit,
+    )
+    from likewise.studies.presets import (
+        Preset as Preset,
+        load_preset as load_preset,
+        preset_names as preset_names,
+    )
 
 _HOMES = {
+    "Adagrad": "solvers.gradient.steps",
+    "Adam": "solvers.gradient.steps",
+    "AdamW": "solvers.gradient.steps",
     "AmbiguousTitleError": "errors",
     "ArtifactError": "errors",
+    "Averaging": "solvers.gradient.settings",
+    "Balance": "solvers.gradient.settings",
+    "Bias": "models.bias",
+    "ClosedForm": "solvers.closed_form",
+    "Constant": "solvers.gradient.steps",
+    "CosineRestarts": "solvers.gradient.steps",
+    "Dataset": "data.dataset",
     "DivergedError": "errors",
+    "Dot": "models.dot",
+    "EarlyStopping": "solvers.gradient.settings",
+    "Features": "data.features",
+    "Gradient": "solvers.gradient.settings",
+    "Histories": "data.interactions",
     "InputError": "errors",
+    "Interactions": "data.interactions",
+    "LazyAdam": "solvers.gradient.steps",
     "LikewiseError": "errors",
+    "Loss": "solvers.gradient.settings",
     "MissingExtraError": "errors",
+    "Negatives": "solvers.gradient.settings",
+    "Neighbours": "models.neighbours",
     "NotFittedError": "errors",
+    "OneCycle": "solvers.gradient.steps",
+    "Penalty": "solvers.gradient.settings",
+    "Plateau": "solvers.gradient.steps",
+    "Popularity": "models.popularity",
+    "Preset": "studies.presets",
+    "Recommender": "recommender",
+    "SGD": "solvers.gradient.steps",
+    "Step": "solvers.gradient.steps",
     "UnknownIdError": "errors",
+    "Vocabulary": "data.vocabulary",
+    "fit": "studies.fit",
+    "folds": "data.splits",
+    "load": "recommender",
+    "load_movielens": "data.movielens",
+    "load_preset": "studies.presets",
+    "preset_names": "studies.presets",
+    "read": "data.readers",
+    "split": "data.splits",
 }
 """The module that each public name lives in."""
 

@@ -256,6 +256,11 @@ class Recommender:
         return f"Recommender({self.model!r}, {self.solver!r}): {state}"
 
 
+def load(folder: str | Path, *, verify: bool = True) -> Recommender:
+    """The recommender saved in a folder; see `Recommender.load`."""
+    return Recommender.load(folder, verify=verify)
+
+
 def _dataset(source: Any) -> Dataset:
     if isinstance(source, Dataset):
         return source
