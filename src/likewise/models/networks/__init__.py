@@ -1,1 +1,1 @@
-"""Models that are torch modules; the only models that import torch."""
+"""Networks: each file is an equation, its settings, and its layers. Importing a file here does not import torch."""

@@ -1,0 +1,122 @@
+"""The layers networks are made of: tables, ragged sums, stacks of dense layers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from likewise.data.csr import CSR
+
+
+class Table(nn.Module):
+    """Embedding table: one vector a row.
+
+    Parameters
+    ----------
+    rows, width : int
+    init : "normal" (deviation 0.1), "truncated" (the same cut at two deviations), "scaled" (1 / sqrt(width)), "zero"
+    by : "user", "item", or a context's name
+        Whose rows look vectors up here; penalties by occurrence follow it.
+    """
+
+    def __init__(self, rows: int, width: int, init: str = "normal", by: str = "") -> None:
+        super().__init__()
+        self.by = by
+        self.sparse = False
+        weight = torch.zeros(rows, width)
+        if init == "truncated":
+            nn.init.trunc_normal_(weight, std=0.1, a=-0.2, b=0.2)
+        elif init == "scaled":
+            weight.normal_(std=width**-0.5)
+        elif init == "normal":
+            weight.normal_(std=0.1)
+        self.weight = nn.Parameter(weight)
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """Vectors [batch, width] of rows [batch]."""
+        if self.sparse:
+            return F.embedding(rows, self.weight, sparse=True)
+        return self.weight.index_select(0, rows)  # its backward is one index_add, several times faster than an embedding's
+
+
+class Ragged(nn.Module):
+    """Ragged rows kept on the device: which columns each row holds, and with what value."""
+
+    indptr: Tensor
+    columns: Tensor
+    values: Tensor
+
+    def __init__(self, rows: CSR) -> None:
+        super().__init__()
+        self.register_buffer("indptr", torch.from_numpy(rows.indptr.astype(np.int64)), persistent=False)
+        self.register_buffer("columns", torch.from_numpy(rows.columns.astype(np.int64)), persistent=False)
+        self.register_buffer("values", torch.from_numpy(rows.filled().astype(np.float32)), persistent=False)
+
+    def take(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(indptr [batch + 1], columns [entry], values [entry]) of the rows named."""
+        counts = self.indptr[rows + 1] - self.indptr[rows]
+        indptr = torch.zeros(len(rows) + 1, dtype=torch.int64, device=rows.device)
+        torch.cumsum(counts, 0, out=indptr[1:])
+        shift = torch.repeat_interleave(self.indptr[rows] - indptr[:-1], counts)
+        places = torch.arange(len(shift), device=rows.device) + shift
+        return indptr, self.columns[places], self.values[places]
+
+
+class _BagSum(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, table: Tensor, indptr: Tensor, columns: Tensor, values: Tensor) -> Tensor:
+        ctx.save_for_backward(indptr, columns, values)
+        ctx.rows = len(table)
+        return F.embedding_bag(columns, table, indptr, mode="sum", per_sample_weights=values.to(table.dtype), include_last_offset=True)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
+        # the transposed sum: entries sorted by column, each a bag of output gradients; no [entry, width] is ever made
+        (gradient,) = gradients
+        indptr, columns, values = ctx.saved_tensors
+        ordered, order = columns.sort(stable=True)
+        starts = torch.searchsorted(ordered, torch.arange(ctx.rows + 1, device=columns.device))
+        bags = torch.repeat_interleave(torch.arange(len(indptr) - 1, device=columns.device), indptr.diff())
+        weights = values[order].to(gradient.dtype)
+        back = F.embedding_bag(bags[order], gradient.contiguous(), starts, mode="sum", per_sample_weights=weights, include_last_offset=True)
+        return back, None, None, None
+
+
+def bag_sum(table: Tensor, indptr: Tensor, columns: Tensor, values: Tensor) -> Tensor:
+    """Sums [batch, width] of `values * table[columns]` over each ragged row; an empty row is zero."""
+    if not len(columns):
+        return table.new_zeros(len(indptr) - 1, table.shape[1])
+    summed: Tensor = _BagSum.apply(table, indptr, columns, values)  # type: ignore[no-untyped-call]
+    return summed
+
+
+def dense(sizes: Sequence[int], dropout: Sequence[float] = (), norm: bool = False, last: int | None = 1) -> nn.Sequential:
+    """Linear, ReLU, batch norm if asked for, dropout while the list lasts; then one plain linear layer of `last` outputs.
+
+    >>> [type(layer).__name__ for layer in dense([8, 4], [0.5])]
+    ['Linear', 'ReLU', 'Dropout', 'Linear']
+    """
+    layers: list[nn.Module] = []
+    for n, (before, after) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+        layers += [nn.Linear(before, after), nn.ReLU()]
+        if norm:
+            layers.append(RowNorm(after))
+        if n < len(dropout) and dropout[n]:
+            layers.append(nn.Dropout(dropout[n]))
+    if last is not None:
+        layers.append(nn.Linear(sizes[-1], last))
+    return nn.Sequential(*layers)
+
+
+class RowNorm(nn.BatchNorm1d):
+    """Batch norm over every leading axis; a training batch of one row is left as it is."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """[..., width] to the same shape."""
+        flat = input.reshape(-1, input.shape[-1])
+        return input if self.training and len(flat) < 2 else super().forward(flat).reshape(input.shape)

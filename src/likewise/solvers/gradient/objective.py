@@ -1,0 +1,184 @@
+"""What a batch costs: the network's answers, the negatives beside them, the loss, the penalty."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from likewise.data.dataset import Dataset
+from likewise.errors import InputError
+from likewise.models.link import Link
+from likewise.models.networks.base import Facts, Network
+from likewise.models.networks.net import Net, respond
+from likewise.solvers.gradient import losses
+from likewise.solvers.gradient.batches import Batch
+from likewise.solvers.gradient.negatives import Sampler
+from likewise.solvers.gradient.settings import Gradient, Loss, Negatives
+from likewise.shapes import Floats
+
+MOST_LEVELS = 50
+"""Distinct ratings beyond which level losses are refused: they are numbers then, not levels."""
+
+
+def facts_for(network: Network, data: Dataset, solver: Gradient) -> Facts:
+    """What the network is told: the link, the mean and the levels follow from the data and the loss.
+
+    Raises InputError for a loss that does not fit the data.
+    """
+    loss, ratings = solver.loss, data.interactions.ratings
+    if not len(data):
+        raise InputError("there is nothing to learn from: the training data has no rows")
+    if loss.ranks or loss.name == "softmax":
+        facts = Facts.of(data, Link("free"), centred=False)
+        return Facts(**{**vars(facts), "cosine": loss.name == "contrastive"})
+    if loss.name == "bce":
+        return Facts.of(data, Link("logistic"), centred=False)
+    if ratings is None:
+        raise InputError(f"loss {loss.name!r} needs ratings and the data has none; for likes take 'bpr', 'warp', 'bce' or 'softmax'")
+    if loss.levels:
+        levels = _levels(ratings, loss)
+        facts = Facts.of(data, Link("clip", float(levels[0]), float(levels[-1])), centred=False)
+        return Facts(**{**vars(facts), "levels": levels, "level_kind": loss.name})
+    return Facts.of(data, network.link(data.interactions, data.stated_range))
+
+
+def _levels(ratings: Floats, loss: Loss) -> Floats:
+    levels = np.unique(ratings)
+    if not 2 <= len(levels) <= MOST_LEVELS:
+        raise InputError(f"loss {loss.name!r} needs 2 to {MOST_LEVELS} rating levels; the data has {len(levels)}: use 'mse' or 'huber'")
+    return levels
+
+
+class Objective:
+    """The loss of a batch under one or several networks (seeds), summed over them.
+
+    Parameters
+    ----------
+    nets : networks of the same settings, trained on the same batches.
+    """
+
+    def __init__(self, solver: Gradient, nets: Sequence[Net], facts: Facts, device: torch.device) -> None:
+        self.solver, self.nets, self.loss, self.facts = solver, nets, solver.loss, facts
+        wanted = solver.negatives
+        if wanted is None and (self.loss.ranks or (self.loss.name == "bce" and _all_alike(facts))):
+            wanted = Negatives()
+        if wanted is not None and (self.loss.levels or self.loss.name == "softmax"):
+            raise InputError(f"loss {self.loss.name!r} takes no sampled negatives; leave `negatives` out or use 'mse', 'bce' or 'bpr'")
+        self.negatives = wanted
+        self.sampler = None if wanted is None else Sampler(wanted, facts.data, device, self._mean_score)
+        self.levels = None if facts.levels is None else torch.from_numpy(facts.levels).to(device)
+        if self.loss.name == "bce" and wanted is None and facts.data.ratings is not None and not _within_one(facts):
+            raise InputError("loss 'bce' needs targets in [0, 1] or sampled negatives beside likes; give `negatives` or rescale the ratings")
+
+    def __call__(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Tensor | None]:
+        """(loss to descend, responses [rows] of the batch's first network or None where the loss has none)."""
+        if self.loss.name == "softmax":
+            return sum(self._softmax(net, batch) for net in self.nets) + self._penalty(batch), None  # type: ignore[return-value]
+        if self.loss.ranks:
+            return self._ranking(batch, generator) + self._penalty(batch), None
+        rows = batch if self.sampler is None else self._with_negatives(batch, self.sampler, generator)
+        total, response = torch.zeros((), device=batch.target.device), None
+        for net in self.nets:
+            score = net(rows.users, rows.items, rows.context)
+            one, answer = self._pointwise(net, score, rows)
+            total = total + one
+            response = answer if response is None else response
+        return total + self._penalty(batch), None if self.sampler is not None else response
+
+    def _pointwise(self, net: Net, score: Tensor, rows: Batch) -> tuple[Tensor, Tensor]:
+        name = self.loss.name
+        if name == "bce":
+            return losses.bce(score, rows.target, rows.weight), torch.sigmoid(score.detach())
+        if self.levels is not None and net.level_head is not None:
+            level = torch.searchsorted(self.levels, rows.target)
+            if name == "ordinal":
+                value = losses.ordinal(score, level, net.level_head.cuts, rows.weight)
+            else:
+                value = losses.categorical(net.level_head.logits(score), level, rows.weight)
+            return value, net.level_head.chances(score.detach()) @ self.levels
+        answer = respond(net.link, score)
+        if name == "mae":
+            return losses.mae(answer, rows.target, rows.weight), answer.detach()
+        if name == "huber":
+            return losses.huber(answer, rows.target, rows.weight, self.loss.delta), answer.detach()
+        return losses.mse(answer, rows.target, rows.weight), answer.detach()
+
+    def _with_negatives(self, batch: Batch, sampler: Sampler, generator: torch.Generator) -> Batch:
+        """The rows with their negatives behind them, or in their place; negatives weigh as much as the row they come from."""
+        settings = sampler.settings
+        if settings.ratio >= 1:
+            chosen = batch
+        else:
+            picked = torch.rand(len(batch), generator=generator, device=batch.users.device) < settings.ratio
+            chosen = batch.at(picked.nonzero()[:, 0])
+            if settings.replace:
+                batch = batch.at((~picked).nonzero()[:, 0])
+        items, there = sampler.draw(chosen.users, chosen.items, generator)
+        keep = there.reshape(-1).nonzero()[:, 0]
+        beside = torch.arange(len(chosen), device=keep.device).repeat_interleave(items.shape[1])[keep]
+        taken = chosen.at(beside)
+        target = torch.cat([batch.target, torch.full_like(taken.target, settings.target)])
+        weight = None if batch.weight is None or taken.weight is None else torch.cat([batch.weight, taken.weight])
+        context = {name: torch.cat([column, taken.context[name]]) for name, column in batch.context.items()}
+        return Batch(torch.cat([batch.users, taken.users]), torch.cat([batch.items, items.reshape(-1)[keep]]), target, weight, context)
+
+    def _ranking(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        sampler = self.sampler
+        if sampler is None:
+            raise InputError(f"loss {self.loss.name!r} needs negatives")
+        drawn, there = sampler.draw(batch.users, batch.items, generator)
+        total = torch.zeros((), device=batch.users.device)
+        for net in self.nets:
+            person = net.person(batch.users)
+            positive = net.join(person, net.item(batch.items), batch.context)
+            others = net.item(drawn.reshape(-1)).reshape(*drawn.shape, -1)
+            context = {name: column[:, None].expand_as(drawn) for name, column in batch.context.items()}
+            negative = net.join(person[:, None].expand(*drawn.shape, -1), others, context)
+            total = total + self._beside(positive, negative, batch, drawn, there, sampler)
+        return total
+
+    def _beside(self, positive: Tensor, negative: Tensor, batch: Batch, drawn: Tensor, there: Tensor, sampler: Sampler) -> Tensor:
+        loss, weight = self.loss, batch.weight
+        if loss.name == "bpr":
+            return losses.bpr(positive, negative, weight, there)
+        if loss.name == "hinge":
+            return losses.hinge(positive, negative, weight, there, loss.margin)
+        if loss.name == "warp":
+            return losses.warp(positive, negative, self.facts.data.n_items, weight, there, loss.margin)
+        if loss.name == "contrastive":
+            return losses.contrastive(positive, negative, weight, there, loss.margin, loss.weight)
+        log = sampler.log_chance
+        return losses.sampled_softmax(positive, negative, log[batch.items], log[drawn], weight, there, loss.temperature)
+
+    def _softmax(self, net: Net, batch: Batch) -> Tensor:
+        catalogue = torch.arange(self.facts.data.n_items, device=batch.users.device)
+        scores = net.grid(net.person(batch.users), net.item(catalogue))
+        return losses.softmax(scores, batch.items, batch.weight, self.loss.temperature)
+
+    def _penalty(self, batch: Batch) -> Tensor:
+        """L1 and L2 of the table rows that the batch looked up, a mean over its events."""
+        l1, l2 = self.solver.penalty.l1, self.solver.penalty.l2
+        total = torch.zeros((), device=batch.users.device)
+        if not l1 and not l2:
+            return total
+        for net in self.nets:
+            for table, by in net.lookups():
+                rows = table({"user": batch.users, "item": batch.items, **batch.context}[by].clamp_min(0))
+                total = total + l2 / 2 * (rows * rows).sum() / len(batch) + l1 * rows.abs().sum() / len(batch)
+        return total
+
+    def _mean_score(self, users: Tensor, items: Tensor) -> Tensor:
+        return torch.stack([net(users, items, {}) for net in self.nets]).mean(0)
+
+
+def _all_alike(facts: Facts) -> bool:
+    ratings = facts.data.ratings
+    return ratings is None or not _within_one(facts) or bool((ratings == ratings[0]).all())
+
+
+def _within_one(facts: Facts) -> bool:
+    ratings = facts.data.ratings
+    return ratings is None or (float(ratings.min()) >= 0 and float(ratings.max()) <= 1)

@@ -1,0 +1,209 @@
+"""Optimisers at work: dense ones are torch's fused kernels, lazy ones touch only the table rows of the batch."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from likewise.models.networks.layers import Table
+from likewise.solvers.gradient.steps import SGD, Adagrad, Adam, AdamW, LazyAdam, Optimizer
+
+Moments = tuple[Tensor, ...]
+
+
+class Stepper(ABC):
+    """Takes steps; its state is tensors by name."""
+
+    @abstractmethod
+    def step(self, rate: float, momentum: float | None) -> None:
+        """One step at this learning rate; `momentum` overrules the optimiser's (Adam: beta 1)."""
+
+    @abstractmethod
+    def state(self) -> dict[str, Tensor]:
+        """What a checkpoint keeps."""
+
+    @abstractmethod
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Take up what `state` gave."""
+
+
+def stepper(settings: Optimizer, net: nn.Module) -> Stepper:
+    """The optimiser that the settings ask for, over the parameters of `net` that learn; biases of dense layers do not decay.
+
+    For the lazy ones the network's tables are switched to row gradients.
+    """
+    kept = _undecayed(net)
+    learning = {name: p for name, p in net.named_parameters() if p.requires_grad}
+    if not isinstance(settings, Adagrad | LazyAdam):
+        return Dense(settings, learning, kept)
+    rows = {}
+    for name, layer in net.named_modules():
+        if isinstance(layer, Table) and f"{name}.weight" in learning:
+            layer.sparse = True
+            rows[f"{name}.weight"] = learning.pop(f"{name}.weight")
+    return Lazy(settings, rows, learning, kept)
+
+
+class Dense(Stepper):
+    """torch's own SGD, Adam and AdamW, fused."""
+
+    def __init__(self, settings: Optimizer, learning: Mapping[str, nn.Parameter], undecayed: set[str]) -> None:
+        self.names = list(learning)
+        decay = settings.weight_decay
+        groups = [
+            {"params": [p for n, p in learning.items() if n not in undecayed], "weight_decay": decay},
+            {"params": [p for n, p in learning.items() if n in undecayed], "weight_decay": 0.0},
+        ]
+        groups = [group for group in groups if group["params"]]
+        self.by_name = dict(learning)
+        self.momentum_key = "momentum" if isinstance(settings, SGD) else "betas"
+        self.decay = decay if isinstance(settings, SGD) else 0.0
+        self.optimizer: torch.optim.Optimizer
+        if isinstance(settings, SGD):
+            for group in groups:
+                group["weight_decay"] = 0.0
+            self.optimizer = torch.optim.SGD(groups, lr=settings.lr, momentum=settings.momentum, fused=True)
+            self.decayed = [p for n, p in learning.items() if n not in undecayed]
+        elif isinstance(settings, Adam):
+            self.optimizer = torch.optim.Adam(groups, lr=settings.lr, betas=settings.betas, eps=settings.eps, fused=True)
+        elif isinstance(settings, AdamW):
+            self.optimizer = torch.optim.AdamW(groups, lr=settings.lr, betas=settings.betas, eps=settings.eps, fused=True)
+
+    def step(self, rate: float, momentum: float | None) -> None:
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+            if momentum is not None:
+                group[self.momentum_key] = momentum if self.momentum_key == "momentum" else (momentum, group["betas"][1])
+        if self.decay:
+            with torch.no_grad():
+                torch._foreach_mul_(self.decayed, 1 - rate * self.decay)
+        self.optimizer.step()
+
+    def state(self) -> dict[str, Tensor]:
+        return {
+            f"{name}:{key}": value
+            for name, p in self.by_name.items()
+            for key, value in self.optimizer.state.get(p, {}).items()
+            if isinstance(value, Tensor)
+        }
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        for tag, value in state.items():
+            name, key = tag.rsplit(":", 1)
+            p = self.by_name[name]
+            self.optimizer.state[p][key] = value.to(p.device).clone()
+
+
+class Lazy(Stepper):
+    """Row-wise Adagrad or lazy Adam for tables, their ordinary forms for everything else.
+
+    A table's gradient comes as rows and values. Only those rows, and their moments, are read and written: the cost of a step
+    follows the batch.
+    """
+
+    def __init__(
+        self, settings: Adagrad | LazyAdam, rows: Mapping[str, nn.Parameter], others: Mapping[str, nn.Parameter], undecayed: set[str]
+    ) -> None:
+        self.settings, self.rows = settings, dict(rows)
+        self.steps = 0
+        self.others: Stepper | None = None
+        if others and isinstance(settings, LazyAdam):
+            plain = AdamW(settings.lr, settings.weight_decay, settings.betas, settings.eps)
+            self.others = Dense(plain, others, undecayed)
+        elif others:
+            self.others = _Adagrad(settings, others, undecayed)
+        self.moments = {name: self._fresh(p) for name, p in self.rows.items()}
+
+    def _fresh(self, p: Tensor) -> Moments:
+        if isinstance(self.settings, Adagrad):
+            return (torch.zeros(len(p), device=p.device),)
+        return torch.zeros_like(p), torch.zeros_like(p)
+
+    @torch.no_grad()
+    def step(self, rate: float, momentum: float | None) -> None:
+        self.steps += 1
+        for name, p in self.rows.items():
+            if p.grad is None:
+                continue
+            rows, slope = _summed(p.grad)
+            if isinstance(self.settings, Adagrad):
+                change = self._adagrad(self.moments[name], rows, slope)
+            else:
+                change = self._adam(self.settings, self.moments[name], rows, slope, momentum)
+            current = p.index_select(0, rows)
+            p.index_copy_(0, rows, current * (1 - rate * self.settings.weight_decay) - rate * change)
+        if self.others is not None:
+            self.others.step(rate, momentum)
+
+    def _adagrad(self, moments: Moments, rows: Tensor, slope: Tensor) -> Tensor:
+        (total,) = moments
+        grown = total.index_select(0, rows) + slope.square().mean(1)
+        total.index_copy_(0, rows, grown)
+        return slope / (grown.sqrt() + self.settings.eps)[:, None]
+
+    def _adam(self, settings: LazyAdam, moments: Moments, rows: Tensor, slope: Tensor, momentum: float | None) -> Tensor:
+        first, second = moments
+        beta1, beta2 = settings.betas if momentum is None else (momentum, settings.betas[1])
+        m = first.index_select(0, rows).lerp_(slope, 1 - beta1)
+        v = second.index_select(0, rows).lerp_(slope.square(), 1 - beta2)
+        first.index_copy_(0, rows, m)
+        second.index_copy_(0, rows, v)
+        # bias correction counts all steps, as in TensorFlow's LazyAdam
+        m, v = m / (1 - beta1**self.steps), v / (1 - beta2**self.steps)
+        return m / (v.sqrt() + settings.eps)
+
+    def state(self) -> dict[str, Tensor]:
+        rows = {f"{name}:{n}": moment for name, moments in self.moments.items() for n, moment in enumerate(moments)}
+        others = {} if self.others is None else {f"others/{name}": value for name, value in self.others.state().items()}
+        return {**rows, **others, "steps": torch.tensor([self.steps])}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        self.steps = int(state["steps"])
+        for name, moments in self.moments.items():
+            for n, moment in enumerate(moments):
+                moment.copy_(state[f"{name}:{n}"])
+        if self.others is not None:
+            self.others.restore({name[7:]: value for name, value in state.items() if name.startswith("others/")})
+
+
+class _Adagrad(Stepper):
+    """Adagrad for the few tensors that are not tables."""
+
+    def __init__(self, settings: Adagrad, learning: Mapping[str, nn.Parameter], undecayed: set[str]) -> None:
+        self.settings, self.learning, self.undecayed = settings, dict(learning), undecayed
+        self.totals = {name: torch.zeros_like(p) for name, p in learning.items()}
+
+    @torch.no_grad()
+    def step(self, rate: float, momentum: float | None) -> None:
+        for name, p in self.learning.items():
+            if p.grad is None:
+                continue
+            self.totals[name].addcmul_(p.grad, p.grad)
+            if name not in self.undecayed:
+                p.mul_(1 - rate * self.settings.weight_decay)
+            p.addcdiv_(p.grad, self.totals[name].sqrt().add_(self.settings.eps), value=-rate)
+
+    def state(self) -> dict[str, Tensor]:
+        return self.totals
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        for name, total in self.totals.items():
+            total.copy_(state[name])
+
+
+def _summed(gradient: Tensor) -> tuple[Tensor, Tensor]:
+    """Distinct rows, and the gradient of each, of a row gradient; a dense one has every row."""
+    if not gradient.is_sparse:
+        return torch.arange(len(gradient), device=gradient.device), gradient
+    rows, values = gradient._indices()[0], gradient._values()
+    distinct, place = torch.unique(rows, return_inverse=True)
+    return distinct, torch.zeros(len(distinct), values.shape[1], device=values.device).index_add_(0, place, values)
+
+
+def _undecayed(net: nn.Module) -> set[str]:
+    """Names of the biases of dense layers, of norms and of the level heads."""
+    tables = {f"{name}.weight" for name, layer in net.named_modules() if isinstance(layer, Table)}
+    return {name for name, p in net.named_parameters() if name not in tables and p.ndim < 2}
