@@ -34,7 +34,16 @@ class NotFittedError(LikewiseError):
 
 
 class DivergedError(LikewiseError):
-    """Training produced numbers that are not finite."""
+    """Training produced numbers that are not finite.
+
+    Attributes
+    ----------
+    fit : the `Fit` with the last good parameters, or None where there were none yet
+    """
+
+    def __init__(self, message: str, fit: object = None) -> None:
+        super().__init__(message)
+        self.fit = fit
 
 
 class ArtifactError(LikewiseError):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from likewise.data.dataset import Dataset
 from likewise.errors import InputError
@@ -37,6 +37,12 @@ class Run:
         On Ctrl-C, return the best parameters so far instead of raising.
     checkpoint : path or None
         Folder for resumable state, for solvers that write one.
+    precision : "float32" or "mixed"
+        "mixed" lets a GPU multiply in bfloat16; CPU solvers ignore it.
+    compile : bool
+        Hand networks to `torch.compile`.
+    start : FittedModel or None
+        A model over the same rows whose tables training begins from.
     """
 
     valid: Dataset | None = None
@@ -46,6 +52,9 @@ class Run:
     watch: Callable[[Event], bool | None] | None = None
     keep_on_interrupt: bool = False
     checkpoint: str | None = None
+    precision: Literal["float32", "mixed"] = "float32"
+    compile: bool = False
+    start: FittedModel[Any] | None = None
 
 
 @dataclass(frozen=True)
