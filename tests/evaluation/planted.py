@@ -14,7 +14,7 @@ from likewise.models.link import Link
 
 
 class TableModel(FittedModel[Any]):
-    """Scores [user, item] as given; row -1 gets `stranger` [item]. A folded-in person's score of an item is how often it is in the history."""
+    """Scores [user, item] as given; row -1 gets `stranger` [item]; a folded-in person scores an item by how often they took it."""
 
     link = Link("free")
 

@@ -6,9 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from tests.evaluation.planted import TableModel, held_of
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from likewise.data.csr import csr_from_pairs
 from likewise.data.interactions import Histories, Interactions
@@ -18,6 +16,7 @@ from likewise.evaluation.protocol import Protocol
 from likewise.evaluation.ranks import UNREACHED, ranks_among_sampled
 from likewise.evaluation.scoring import rank_held
 from likewise.evaluation.top_n import check_ks, list_metrics
+from tests.evaluation.planted import TableModel, held_of
 
 KS = (1, 3, 5, 20)
 
@@ -27,7 +26,9 @@ def worlds(draw):
     """Scores with many ties (and a few that are not numbers), histories, and held-out items, some unknown, some repeated or seen."""
     n_people, n_items = draw(st.integers(1, 5)), draw(st.integers(1, 12))
     values = st.sampled_from([0.0, 1.0, 1.0, 2.0, -1.0, float("nan"), float("-inf"), float("inf"), -0.0])
-    scores = np.array(draw(st.lists(st.lists(values, min_size=n_items, max_size=n_items), min_size=n_people, max_size=n_people)), np.float32)
+    scores = np.array(
+        draw(st.lists(st.lists(values, min_size=n_items, max_size=n_items), min_size=n_people, max_size=n_people)), np.float32
+    )
     seen = draw(st.lists(st.tuples(st.integers(0, n_people - 1), st.integers(0, n_items - 1)), max_size=20))
     held = draw(st.lists(st.tuples(st.integers(0, n_people - 1), st.integers(0, n_items + 2)), max_size=25))
     return scores, seen, held
@@ -77,7 +78,13 @@ def naive_auc(order, wanted, candidates):
 def test_ranks_and_metrics_equal_a_loop_that_sorts(world, threads):
     scores, seen, held = world
     n_people, n_items = scores.shape
-    ranked = rank_held(TableModel(scores), train_of(seen, n_people, n_items), held_of(held, list(range(n_people)), n_items), Protocol(ks=KS), threads=threads)
+    ranked = rank_held(
+        TableModel(scores),
+        train_of(seen, n_people, n_items),
+        held_of(held, list(range(n_people)), n_items),
+        Protocol(ks=KS),
+        threads=threads,
+    )
     metrics = list_metrics(ranked.indptr, ranked.ranks, ranked.candidates, KS)
     kept = 0
     for person in range(n_people):
@@ -155,7 +162,9 @@ def test_sampled_ranks_lie_between_the_best_and_the_worst_draw(world, negatives,
     scores, seen, held = world
     n_people, n_items = scores.shape
     protocol = Protocol(ks=KS, negatives=negatives, seed=seed)
-    ranked = rank_held(TableModel(scores), train_of(seen, n_people, n_items), held_of(held, list(range(n_people)), n_items), protocol, threads=1)
+    ranked = rank_held(
+        TableModel(scores), train_of(seen, n_people, n_items), held_of(held, list(range(n_people)), n_items), protocol, threads=1
+    )
     assert ranked.lists is None
     for person in range(n_people):
         mine = {item for user, item in seen + held if user == person}

@@ -78,11 +78,12 @@ def only_in_test(train: Dataset, test: Dataset) -> str | None:
 
 def duplicates_across(train: Dataset, test: Dataset) -> str | None:
     """Pairs that are in both sets."""
-    known = train.encode(test)
-    there = known.users.astype(np.int64) * train.n_items + known.items
-    events = train.interactions
-    both = np.isin(there[known.known], events.users.astype(np.int64) * train.n_items + events.items)
-    count = int(both.sum())
+    users, items = train.users.rows(test.users.ids)[test.interactions.users], train.items.rows(test.items.ids)[test.interactions.items]
+    known = (users >= 0) & (items >= 0)
+    wanted = users[known].astype(np.int64) * train.n_items + items[known]
+    there = np.sort(train.interactions.users.astype(np.int64) * train.n_items + train.interactions.items)
+    place = np.searchsorted(there, wanted)
+    count = int((there[np.minimum(place, len(there) - 1)] == wanted).sum()) if len(there) else 0
     if not count:
         return None
     return (

@@ -13,7 +13,7 @@ from likewise.data.vocabulary import Vocabulary
 from likewise.errors import InputError
 from likewise.evaluation.figures import Figure
 from likewise.evaluation.protocol import Protocol
-from likewise.evaluation.significance import Difference, Interval, differences, intervals
+from likewise.evaluation.significance import Difference, Interval, differences, interval_list, intervals
 from likewise.evaluation.tables import html_page, number, page
 
 
@@ -67,12 +67,12 @@ class Evaluation:
     @cached_property
     def segments(self) -> pl.DataFrame:
         """One row a part of the test and a figure: segment, part, events, people, figure, value, low, high."""
-        rows = []
-        for part in self.parts:
-            for name, interval in intervals(list(part.figures.values())).items():
-                rows.append(
-                    (part.segment, part.part, part.events, part.figures[name].n_people, name, interval.value, interval.low, interval.high)
-                )
+        figures = [(part, figure) for part in self.parts for figure in part.figures.values()]
+        found = interval_list([figure for _, figure in figures])
+        rows = [
+            (part.segment, part.part, part.events, figure.n_people, figure.name, i.value, i.low, i.high)
+            for (part, figure), i in zip(figures, found, strict=True)
+        ]
         names = ("segment", "part", "events", "people", "figure", "value", "low", "high")
         kinds = (pl.String, pl.String, pl.Int64, pl.Int64, pl.String, pl.Float64, pl.Float64, pl.Float64)
         return pl.DataFrame(rows, schema=dict(zip(names, kinds, strict=True)), orient="row")

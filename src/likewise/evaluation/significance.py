@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numba import njit
+from numpy.typing import NDArray
 
 from likewise.errors import InputError
 from likewise.evaluation.figures import Doubles, Figure
@@ -21,7 +23,7 @@ Verdict = Literal["better", "worse", "tied", "higher", "lower"]
 DRAWS = 1000
 MOST_UNITS = 10_000
 """More people than this are dealt at random into this many groups, and groups are drawn: the same spread for a bounded cost."""
-BLOCK = 2_000_000
+BLOCK = 500_000
 """People drawn at once; bounds the memory of the bootstrap."""
 
 
@@ -61,10 +63,15 @@ def intervals(figures: Sequence[Figure], level: float = 0.95, draws: int = DRAWS
 
     Raises InputError if the figures are of different numbers of people, or `level` is not between 0 and 1.
     """
+    return {figure.name: found for figure, found in zip(figures, interval_list(figures, level, draws, seed), strict=True)}
+
+
+def interval_list(figures: Sequence[Figure], level: float = 0.95, draws: int = DRAWS, seed: int = 0) -> list[Interval]:
+    """As `intervals`, in order, for figures whose names repeat."""
     if not figures:
-        return {}
+        return []
     samples = resampled(figures, draws, seed)
-    return {figure.name: Interval(figure.value, *_bounds(samples[:, j], level)) for j, figure in enumerate(figures)}
+    return [Interval(figure.value, *_bounds(samples[:, j], level)) for j, figure in enumerate(figures)]
 
 
 def differences(
@@ -94,26 +101,48 @@ def resampled(figures: Sequence[Figure], draws: int = DRAWS, seed: int = 0) -> D
     if draws < 2:
         raise InputError(f"draws must be at least 2; got {draws}")
     rng = np.random.default_rng(seed)
-    columns = np.column_stack([column for figure in figures for column in (figure.totals, figure.counts)])
-    units = _grouped(columns, rng)
+    columns, places = _columns(figures)
+    units = _grouped(columns, places[:, 1], rng)
     n = len(units)
-    found = np.empty((draws, len(figures)))
-    roots = np.array([figure.root for figure in figures])
+    sums = np.empty((draws, columns.shape[1]))
     step = max(1, BLOCK // max(n, 1))
     for start in range(0, draws, step):
         size = min(step, draws - start)
-        drawn = rng.integers(0, n, (size, n), dtype=np.int32) + n * np.arange(size, dtype=np.int64)[:, None]
-        times = np.bincount(drawn.ravel(), minlength=size * n).reshape(size, n)
-        sums = times.astype(np.float64) @ units
-        totals, counts = sums[:, 0::2], sums[:, 1::2]
-        ratio = np.divide(totals, counts, out=np.full_like(totals, np.nan), where=counts > 0)
-        found[start : start + size] = np.where(roots, np.sqrt(np.maximum(ratio, 0)), ratio)
-    return found
+        times = np.zeros((size, n))
+        _tally(rng.integers(0, max(n, 1), (size, n), dtype=np.int32), times)
+        sums[start : start + size] = times @ units
+    totals, counts = sums[:, places[:, 0]], sums[:, places[:, 1]]
+    ratio = np.divide(totals, counts, out=np.full_like(totals, np.nan), where=counts > 0)
+    roots = np.array([figure.root for figure in figures])
+    return np.where(roots, np.sqrt(np.maximum(ratio, 0)), ratio)
 
 
-def _grouped(columns: Doubles, rng: np.random.Generator) -> Doubles:
+def _columns(figures: Sequence[Figure]) -> tuple[Doubles, NDArray[np.int64]]:
+    """Totals and counts as one matrix [person, column], and each figure's two columns in it; columns that are alike are kept once."""
+    place: dict[bytes, int] = {}
+    columns: list[Doubles] = []
+    where = np.empty((len(figures), 2), np.int64)
+    for j, figure in enumerate(figures):
+        for side, column in enumerate((figure.totals, figure.counts)):
+            key = column.tobytes()
+            if key not in place:
+                place[key] = len(columns)
+                columns.append(column)
+            where[j, side] = place[key]
+    return np.column_stack(columns), where
+
+
+@njit(cache=True, nogil=True)
+def _tally(drawn, times):  # type: ignore[no-untyped-def]
+    """How often each unit was drawn, added to `times` [draw, unit]."""
+    for draw in range(drawn.shape[0]):
+        for place in range(drawn.shape[1]):
+            times[draw, drawn[draw, place]] += 1.0
+
+
+def _grouped(columns: Doubles, counts: NDArray[np.int64], rng: np.random.Generator) -> Doubles:
     """People who took part in nothing are left out; too many are added up in random groups."""
-    columns = columns[(columns[:, 1::2] > 0).any(axis=1)]
+    columns = columns[(columns[:, np.unique(counts)] > 0).any(axis=1)]
     if len(columns) <= MOST_UNITS:
         return columns
     group = rng.permutation(len(columns)) % MOST_UNITS
