@@ -1,26 +1,28 @@
-"""From ids to rows, through the model, and back to frames: what the recommender's verbs do."""
+"""From ids to rows, through the model, and back to frames: everything a fitted model answers."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
 
+from likewise.border import Titles
+from likewise.data.columns import pairs_frame
 from likewise.data.csr import CSR
 from likewise.data.dataset import Dataset
 from likewise.data.features import align
 from likewise.errors import InputError, UnknownIdError
 from likewise.models.base import FittedModel
-from likewise.ranking.filters import Filters, rank_filtered
+from likewise.models.popularity import Popularity
+from likewise.ranking.filters import Filters, compile_filters, rank_filtered
 from likewise.ranking.similar import similar as nearest
 from likewise.ranking.topk import TopK
 from likewise.shapes import Rows
-
-if TYPE_CHECKING:
-    from likewise.recommender import Recommender
 
 Cold = Literal["popular", "mean", "raise"]
 USERS_AT_ONCE = 8192
@@ -44,139 +46,160 @@ class ListRequest:
             raise InputError(f"cold must be 'popular', 'mean' or 'raise'; got {self.cold!r}")
 
 
-def predictions(rec: Recommender, pairs: pl.DataFrame, cold: Cold) -> pl.DataFrame:
-    """Columns `score` (the response) and `source` for each pair."""
-    from likewise.data.columns import pairs_frame
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """A fitted model and the data it learned from, asked by raw id.
 
-    named = pairs_frame(pairs, tuple(rec.data.contexts))
-    encoded = rec.data.encode(_titles_to_ids(rec, named))
-    known = encoded.known
-    if cold == "raise" and not known.all():
-        first = named.row(int(np.flatnonzero(~known)[0]), named=True)
-        raise UnknownIdError(
-            f"{int((~known).sum())} of {len(known)} pairs have an unknown id, the first {first['user_id']!r}, {first['item_id']!r}"
+    Parameters
+    ----------
+    fitted : FittedModel
+    data : Dataset
+        Its vocabularies are the model's rows; its interactions are the histories.
+    """
+
+    fitted: FittedModel[Any]
+    data: Dataset
+
+    @cached_property
+    def titles(self) -> Titles:
+        """Items by id or title."""
+        return Titles(self.data.items, self.data.titles)
+
+    @cached_property
+    def item_table(self) -> pl.DataFrame:
+        """What is known of each item, one row an item row; only the id where nothing else is known."""
+        ids = self.data.items.ids.rename("item_id")
+        table = self.data.item_table
+        return ids.to_frame() if table is None else align(table, "item_id", self.data.items).insert_column(0, ids)
+
+    @cached_property
+    def popular(self) -> FittedModel[Any]:
+        """The popularity ranking that an unknown user gets."""
+        return Popularity().solve(self.data)
+
+    def filters(self, where: str | None = None, allow: Any = None, deny: Any = None, caps: Mapping[str, int] | None = None) -> Filters:
+        """Filters checked and compiled for this catalogue; allow and deny are ids or titles."""
+        rows = {name: None if ids is None else self.titles.rows(ids) for name, ids in (("allow", allow), ("deny", deny))}
+        return compile_filters(self.item_table, where=where, caps=caps, **rows)
+
+    def predictions(self, pairs: pl.DataFrame, cold: Cold) -> pl.DataFrame:
+        """Columns `score` (the response) and `source` for each pair."""
+        named = pairs_frame(pairs, tuple(self.data.contexts))
+        encoded = self.data.encode(self._titles_to_ids(named))
+        known = encoded.known
+        if cold == "raise" and not known.all():
+            first = named.row(int(np.flatnonzero(~known)[0]), named=True)
+            raise UnknownIdError(
+                f"{int((~known).sum())} of {len(known)} pairs have an unknown id, the first {first['user_id']!r}, {first['item_id']!r}"
+            )
+        score = np.empty(len(encoded), np.float32)
+        for start in range(0, len(encoded), 1 << 17):
+            part = slice(start, start + (1 << 17))
+            people = self.fitted.people(encoded.users[part])
+            context = {name: rows[part] for name, rows in encoded.context.items()}
+            score[part] = self.fitted.score_pairs(people, encoded.items[part], context or None)
+        source = pl.Series("source", np.where(known, "known", "cold"))
+        return pl.DataFrame([pl.Series("score", self.fitted.link.respond(score)), source])
+
+    def lists(self, values: Any, ask: ListRequest) -> pl.DataFrame:
+        """Lists of these users in one frame: user_id item_id [title] score rank source."""
+        rows = self.data.users.rows(values)
+        unknown = np.flatnonzero(rows < 0)
+        if ask.cold == "raise" and len(unknown):
+            raise UnknownIdError(
+                f"{len(unknown)} of {len(rows)} users are unknown, the first {values[int(unknown[0])]!r}; give cold='popular' or 'mean'"
+            )
+        frames = []
+        for mask, source in ((rows >= 0, "known"), (rows < 0, "cold")):
+            if not mask.any():
+                continue
+            popular = source == "cold" and ask.cold == "popular"
+            model, who = self.popular if popular else self.fitted, rows[mask]
+            seen = seen_items(self.data, who) if ask.filter_seen else None
+            ranked = rank_filtered(model, model.people(who), ask.k, seen, ask.filters, rerank=ask.rerank)
+            if popular:
+                ranked = _scored_by(self.fitted, ranked)
+            frames.append(self.list_frame(np.flatnonzero(mask), ranked, source))
+        if not frames:
+            frames = [self.list_frame(np.empty(0, np.int64), _no_lists(), "known")]
+        frame = pl.concat(frames).sort("position", "rank", maintain_order=True)
+        ids = pl.Series("user_id", values if isinstance(values, pl.Series) else list(values), strict=False)
+        users = ids.gather(frame["position"]) if len(ids) else pl.Series("user_id", [], dtype=self.data.users.ids.dtype)
+        return frame.drop("position").insert_column(0, users.alias("user_id"))
+
+    def write_lists(self, values: Any, ask: ListRequest, path: Path) -> Path:
+        """Lists of many users to a Parquet file, a block at a time; written beside it and renamed when whole."""
+        import pyarrow.parquet as pq
+
+        temporary = path.with_name(f".{path.name}.tmp")
+        ids = values if isinstance(values, pl.Series) else pl.Series(list(values))
+        writer = None
+        try:
+            for start in range(0, max(len(ids), 1), USERS_AT_ONCE):
+                block = self.lists(ids[start : start + USERS_AT_ONCE], ask).to_arrow()
+                writer = writer or pq.ParquetWriter(temporary, block.schema, compression="zstd")
+                writer.write_table(block)
+            if writer is not None:
+                writer.close()
+            temporary.replace(path)
+        except OSError as error:
+            raise InputError(f"could not write {path}: {error.strerror or error}") from error
+        finally:
+            temporary.unlink(missing_ok=True)
+        return path
+
+    def list_frame(self, positions: Any, ranked: TopK, source: str) -> pl.DataFrame:
+        """Ranked rows as a frame with item ids and titles; `position` says whose list it is."""
+        place, rank = np.nonzero(ranked.items >= 0)
+        items = ranked.items[place, rank]
+        columns: dict[str, Any] = {"position": np.asarray(positions, np.int64)[place], "item_id": self.data.items.take(items)}
+        names = self.titles.names(items)
+        if names is not None:
+            columns["title"] = names
+        score = self.fitted.link.respond(ranked.scores[place, rank])
+        return pl.DataFrame(
+            {**columns, "score": score, "rank": (rank + 1).astype(np.int32), "source": pl.Series([source] * len(items), dtype=pl.String)}
         )
-    score = np.empty(len(encoded), np.float32)
-    for start in range(0, len(encoded), 1 << 17):
-        part = slice(start, start + (1 << 17))
-        people = rec.fitted.people(encoded.users[part])
-        context = {name: rows[part] for name, rows in encoded.context.items()}
-        score[part] = rec.fitted.score_pairs(people, encoded.items[part], context or None)
-    source = pl.Series("source", np.where(known, "known", "cold"))
-    return pl.DataFrame([pl.Series("score", rec.fitted.link.respond(score)), source])
 
+    def similar(self, side: Literal["item", "user"], what: Any, k: int) -> pl.DataFrame:
+        """The nearest rows of one side by cosine of their factors."""
+        factors = self.fitted.factors(side)
+        if factors is None:
+            raise InputError(
+                f"{type(self.fitted.config).__name__} has no {side} factors, so nothing is alike by them; use a model of vectors such as Dot"
+            )
+        if k < 1:
+            raise InputError(f"k must be at least 1; got {k}")
+        row = self.titles.row(what) if side == "item" else self.data.users.row(what)
+        found = nearest(factors, np.array([row], np.int32), k)
+        rows = found.items[0][found.items[0] >= 0]
+        columns: dict[str, Any] = {f"{side}_id": (self.data.items if side == "item" else self.data.users).take(rows)}
+        names = self.titles.names(rows) if side == "item" else None
+        if names is not None:
+            columns["title"] = names
+        return pl.DataFrame({**columns, "similarity": found.scores[0][: len(rows)], "rank": np.arange(1, len(rows) + 1, dtype=np.int32)})
 
-def lists(rec: Recommender, values: Any, ask: ListRequest) -> pl.DataFrame:
-    """Lists of these users in one frame: user_id item_id [title] score rank source."""
-    rows = rec.data.users.rows(values)
-    unknown = np.flatnonzero(rows < 0)
-    if ask.cold == "raise" and len(unknown):
-        raise UnknownIdError(
-            f"{len(unknown)} of {len(rows)} users are unknown, the first {values[int(unknown[0])]!r}; give cold='popular' or 'mean'"
-        )
-    frames = []
-    for mask, source in ((rows >= 0, "known"), (rows < 0, "cold")):
-        if not mask.any():
-            continue
-        popular = source == "cold" and ask.cold == "popular"
-        model, who = rec.popular if popular else rec.fitted, rows[mask]
-        seen = seen_items(rec.data, who) if ask.filter_seen else None
-        ranked = rank_filtered(model, model.people(who), ask.k, seen, ask.filters, rerank=ask.rerank)
-        if popular:
-            ranked = _scored_by(rec.fitted, ranked)
-        frames.append(list_frame(rec, np.flatnonzero(mask), ranked, source))
-    if not frames:
-        frames = [list_frame(rec, np.empty(0, np.int64), _no_lists(), "known")]
-    frame = pl.concat(frames).sort("position", "rank", maintain_order=True)
-    ids = pl.Series("user_id", values if isinstance(values, pl.Series) else list(values), strict=False)
-    users = ids.gather(frame["position"]) if len(ids) else pl.Series("user_id", [], dtype=rec.data.users.ids.dtype)
-    return frame.drop("position").insert_column(0, users.alias("user_id"))
+    def filled_corner(self, n: int) -> pl.DataFrame:
+        """The densest corner of the training table as the model predicts it, every cell filled."""
+        known = self.data.corner(n)
+        users = self.data.users.rows(known["user_id"])
+        counts = np.bincount(self.data.interactions.items, minlength=len(self.data.items))
+        items = np.argsort(-counts, kind="stable")[: known.width - 1].astype(np.int32)
+        scores = self.fitted.link.respond(self.fitted.score(self.fitted.people(users), items))
+        return pl.DataFrame({"user_id": known["user_id"], **{name: scores[:, n] for n, name in enumerate(known.columns[1:])}})
 
-
-def write_lists(rec: Recommender, values: Any, ask: ListRequest, path: Path) -> Path:
-    """Lists of many users to a Parquet file, a block at a time; written beside it and renamed when whole."""
-    import pyarrow.parquet as pq
-
-    temporary = path.with_name(f".{path.name}.tmp")
-    ids = values if isinstance(values, pl.Series) else pl.Series(list(values))
-    writer = None
-    try:
-        for start in range(0, max(len(ids), 1), USERS_AT_ONCE):
-            block = lists(rec, ids[start : start + USERS_AT_ONCE], ask).to_arrow()
-            writer = writer or pq.ParquetWriter(temporary, block.schema, compression="zstd")
-            writer.write_table(block)
-        if writer is not None:
-            writer.close()
-        temporary.replace(path)
-    except OSError as error:
-        raise InputError(f"could not write {path}: {error.strerror or error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
-    return path
-
-
-def list_frame(rec: Recommender, positions: Any, ranked: TopK, source: str) -> pl.DataFrame:
-    """Ranked rows as a frame with item ids and titles; `position` says whose list it is."""
-    place, rank = np.nonzero(ranked.items >= 0)
-    items = ranked.items[place, rank]
-    columns: dict[str, Any] = {"position": np.asarray(positions, np.int64)[place], "item_id": rec.data.items.take(items)}
-    names = rec.titles.names(items)
-    if names is not None:
-        columns["title"] = names
-    score = rec.fitted.link.respond(ranked.scores[place, rank])
-    return pl.DataFrame(
-        {**columns, "score": score, "rank": (rank + 1).astype(np.int32), "source": pl.Series([source] * len(items), dtype=pl.String)}
-    )
-
-
-def similar(rec: Recommender, side: Literal["item", "user"], what: Any, k: int) -> pl.DataFrame:
-    """The nearest rows of one side by cosine of their factors."""
-    factors = rec.fitted.factors(side)
-    if factors is None:
-        raise InputError(
-            f"{type(rec.model).__name__} has no {side} factors, so nothing is similar by them; use a model of vectors such as Dot"
-        )
-    if k < 1:
-        raise InputError(f"k must be at least 1; got {k}")
-    row = rec.titles.row(what) if side == "item" else rec.data.users.row(what)
-    found = nearest(factors, np.array([row], np.int32), k)
-    rows = found.items[0][found.items[0] >= 0]
-    columns: dict[str, Any] = {f"{side}_id": (rec.data.items if side == "item" else rec.data.users).take(rows)}
-    names = rec.titles.names(rows) if side == "item" else None
-    if names is not None:
-        columns["title"] = names
-    return pl.DataFrame({**columns, "similarity": found.scores[0][: len(rows)], "rank": np.arange(1, len(rows) + 1, dtype=np.int32)})
-
-
-def filled_corner(rec: Recommender, n: int) -> pl.DataFrame:
-    """The densest corner of the training table as the model predicts it, every cell filled."""
-    known = rec.data.corner(n)
-    users = rec.data.users.rows(known["user_id"])
-    counts = np.bincount(rec.data.interactions.items, minlength=len(rec.data.items))
-    items = np.argsort(-counts, kind="stable")[: known.width - 1].astype(np.int32)
-    scores = rec.fitted.link.respond(rec.fitted.score(rec.fitted.people(users), items))
-    return pl.DataFrame({"user_id": known["user_id"], **{name: scores[:, n] for n, name in enumerate(known.columns[1:])}})
+    def _titles_to_ids(self, pairs: pl.DataFrame) -> pl.DataFrame:
+        """Items given by title become ids; unknown ones stay and get row -1."""
+        if self.data.titles is None or pairs["item_id"].dtype != pl.String:
+            return pairs
+        rows = self.titles.rows(pairs["item_id"])
+        ids = self.data.items.take(rows)
+        return pairs.with_columns(ids.alias("item_id") if ids.dtype != pl.String else pl.coalesce(ids.alias("item_id"), pl.col("item_id")))
 
 
 def seen_items(data: Dataset, users: Rows) -> CSR:
     """What each of the users has had, [batch, item]; row -1 has had nothing."""
     return data.interactions.by_user.take(users).csr(len(data.items))
-
-
-def aligned_items(data: Dataset) -> pl.DataFrame:
-    """The item table, one row an item row; only the id where nothing else is known."""
-    if data.item_table is None:
-        return data.items.ids.rename("item_id").to_frame()
-    return align(data.item_table, "item_id", data.items).insert_column(0, data.items.ids.rename("item_id"))
-
-
-def _titles_to_ids(rec: Recommender, pairs: pl.DataFrame) -> pl.DataFrame:
-    """Items given by title become ids; unknown ones stay and get row -1."""
-    if rec.data.titles is None or pairs["item_id"].dtype != pl.String:
-        return pairs
-    rows = rec.titles.rows(pairs["item_id"])
-    ids = rec.data.items.take(rows)
-    return pairs.with_columns(ids.alias("item_id") if ids.dtype != pl.String else pl.coalesce(ids.alias("item_id"), pl.col("item_id")))
 
 
 def _scored_by(model: FittedModel[Any], ranked: TopK) -> TopK:

@@ -4,28 +4,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import replace
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import Any, Self
 
 import polars as pl
 
-from likewise import answers
-from likewise.border import Titles, as_list, in_kind
+from likewise.answers import Answers, Cold, ListRequest
+from likewise.border import as_list, in_kind
 from likewise.data.dataset import Dataset
 from likewise.data.frames import like, to_polars
-from likewise.errors import InputError, NotFittedError
+from likewise.errors import NotFittedError
 from likewise.models.base import FittedModel, Model
-from likewise.solvers.base import Event, Fit, Run, Solver, check_fits_together
+from likewise.solvers.base import Event, Run, Solver, check_fits_together
 from likewise.solvers.closed_form import ClosedForm
 
-if TYPE_CHECKING:
-    from likewise.ranking.filters import Filters
-
 log = logging.getLogger("likewise")
-
-Cold = Literal["popular", "mean", "raise"]
 
 
 class Recommender:
@@ -53,8 +46,7 @@ class Recommender:
         self.model = model
         self.solver: Solver = ClosedForm() if solver is None else solver
         check_fits_together(model, self.solver)
-        self._fit: Fit | None = None
-        self._data: Dataset | None = None
+        self._answers: Answers | None = None
         self.notes: dict[str, Any] = {}
 
     # ---- learning ------------------------------------------------------------------------------------------------------------
@@ -92,7 +84,7 @@ class Recommender:
         held_out = None if valid is None else _dataset(valid)
         run = Run(held_out, seed, device, threads, watch, keep_on_interrupt, None if checkpoint is None else str(checkpoint))
         fit = self.solver.fit(self.model, data, run)
-        self._become(fit, data)
+        self._answers = Answers(fit.model, data)
         self.notes = {
             "seed": seed,
             "fit_seconds": fit.seconds,
@@ -103,17 +95,21 @@ class Recommender:
         return self
 
     @property
-    def fitted(self) -> FittedModel[Any]:
-        """The fitted model; NotFittedError before `fit`."""
-        if self._fit is None:
+    def answers(self) -> Answers:
+        """The fitted model and its data, asked by id in polars frames; NotFittedError before `fit`."""
+        if self._answers is None:
             raise NotFittedError("this recommender has not been fitted; call fit(train) first, or lw.load(folder)")
-        return self._fit.model
+        return self._answers
+
+    @property
+    def fitted(self) -> FittedModel[Any]:
+        """The fitted model."""
+        return self.answers.fitted
 
     @property
     def data(self) -> Dataset:
         """What it was fitted on."""
-        self.fitted  # noqa: B018  raises before the fit
-        return self._data  # type: ignore[return-value]
+        return self.answers.data
 
     @property
     def history(self) -> pl.DataFrame:
@@ -135,10 +131,10 @@ class Recommender:
         if items is not None:
             (whom, alone), (what, _) = as_list(users), as_list(items)
             pairs = pl.DataFrame({"user_id": whom, "item_id": what, **(context or {})})
-            scored = self._predict(pairs, cold)
+            scored = self.answers.predictions(pairs, cold)
             return float(scored["score"][0]) if alone and len(scored) == 1 else in_kind(pairs.with_columns(scored), users)
         pairs = to_polars(users)
-        return like(pairs.with_columns(self._predict(pairs, cold)), users)
+        return like(pairs.with_columns(self.answers.predictions(pairs, cold)), users)
 
     def recommend(
         self,
@@ -168,32 +164,25 @@ class Recommender:
         rerank : a `Rerank` with its knobs (diversity, popularity, ...), or None.
         to : Parquet file to write the lists to, block by block; the path comes back.
         """
-        filters = self.filters(where=where, allow=allow, deny=deny, caps=caps)
+        filters = self.answers.filters(where, allow, deny, caps)
         values, single = (self.data.users.ids, False) if users is None else as_list(users)
-        ask = answers.ListRequest(k, filters, filter_seen, cold, rerank)
+        ask = ListRequest(k, filters, filter_seen, cold, rerank)
         if to is not None:
-            return answers.write_lists(self, values, ask, Path(to))
-        frame = answers.lists(self, values, ask)
+            return self.answers.write_lists(values, ask, Path(to))
+        frame = self.answers.lists(values, ask)
         return in_kind(frame.drop("user_id") if single else frame, users)
 
     def similar_items(self, item: Any, k: int = 10) -> Any:
         """The k items whose vectors point the same way (cosine), best first."""
-        return in_kind(answers.similar(self, "item", item, k))
+        return in_kind(self.answers.similar("item", item, k))
 
     def similar_users(self, user: Any, k: int = 10) -> Any:
         """The k users whose vectors point the same way (cosine), best first."""
-        return in_kind(answers.similar(self, "user", user, k))
+        return in_kind(self.answers.similar("user", user, k))
 
     def corner(self, n: int = 15) -> Any:
         """The densest corner of the table, its gaps filled in by the model."""
-        return in_kind(answers.filled_corner(self, n))
-
-    def filters(self, *, where: str | None = None, allow: Any = None, deny: Any = None, caps: Mapping[str, int] | None = None) -> Filters:
-        """The filters of `recommend`, checked and compiled for this catalogue."""
-        from likewise.ranking.filters import compile_filters
-
-        rows = {name: None if ids is None else self.titles.rows(ids) for name, ids in (("allow", allow), ("deny", deny))}
-        return compile_filters(self.item_table, where=where, caps=caps, **rows)
+        return in_kind(self.answers.filled_corner(n))
 
     # ---- keeping -------------------------------------------------------------------------------------------------------------
 
@@ -210,49 +199,20 @@ class Recommender:
 
         saved = load(folder, verify)
         rec = cls(saved.model, saved.solver)
-        rec._become(Fit(saved.fitted), saved.data)
+        rec._answers = Answers(saved.fitted, saved.data)
         rec.notes = dict(saved.notes)
         return rec
 
     # ---- inside --------------------------------------------------------------------------------------------------------------
 
-    @cached_property
-    def titles(self) -> Titles:
-        """Items by id or title."""
-        return Titles(self.data.items, self.data.titles)
-
-    @cached_property
-    def item_table(self) -> pl.DataFrame:
-        """What is known of each item, one row an item row."""
-        return answers.aligned_items(self.data)
-
-    @cached_property
-    def popular(self) -> FittedModel[Any]:
-        """The popularity ranking that an unknown user gets."""
-        from likewise.models.popularity import Popularity
-
-        fitted: FittedModel[Any] = Popularity().solve(self.data)
-        return fitted
-
-    def with_fitted(self, fitted: FittedModel[Any], data: Dataset) -> Recommender:
+    def with_answers(self, answers: Answers) -> Recommender:
         """The same recommender with another fitted model and history."""
         rec = Recommender(self.model, self.solver)
-        rec._become(replace(self._fit, model=fitted) if self._fit else Fit(fitted), data)
-        rec.notes = dict(self.notes)
+        rec._answers, rec.notes = answers, dict(self.notes)
         return rec
 
-    def _become(self, fit: Fit, data: Dataset) -> None:
-        for cached in ("titles", "item_table", "popular"):
-            self.__dict__.pop(cached, None)
-        self._fit, self._data = fit, data
-
-    def _predict(self, pairs: pl.DataFrame, cold: Cold) -> pl.DataFrame:
-        if cold not in ("mean", "raise", "popular"):
-            raise InputError(f"cold must be 'mean', 'popular' or 'raise'; got {cold!r}")
-        return answers.predictions(self, pairs, cold)
-
     def __repr__(self) -> str:
-        state = "not fitted" if self._fit is None else f"{len(self.data.users):,} users, {len(self.data.items):,} items"
+        state = "not fitted" if self._answers is None else f"{len(self.data.users):,} users, {len(self.data.items):,} items"
         return f"Recommender({self.model!r}, {self.solver!r}): {state}"
 
 

@@ -37,16 +37,15 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def read_data(source: str, **options: Any) -> Dataset:
-    """The data set that the options describe."""
-    from likewise.data.movielens import is_movielens, load_movielens
+    """The data set that the options describe; "sample", "100k", "1m" and a folder are MovieLens with all its tables."""
+    from likewise.data.movielens import load_movielens
     from likewise.data.readers import read
 
+    if source in ("sample", "100k", "1m") or Path(source).is_dir():
+        return load_movielens(None if source == "sample" else source, options.get("context") or ())
     if options.get("rating") == "none":
         options["rating"] = False
-    given = {name: value for name, value in options.items() if value is not None and value != ()}
-    if not given and is_movielens(source):
-        return load_movielens(source)
-    return read(source, **given)
+    return read(source, **{name: value for name, value in options.items() if value is not None})
 
 
 def load_model(folder: Path) -> Recommender:

@@ -32,7 +32,7 @@ def predict(
         frame = pl.DataFrame({"user_id": [user], "item_id": [item]})
     else:
         raise InputError("give a user and an item, or --pairs FILE")
-    scored = frame.with_columns(rec._predict(frame, cold))  # type: ignore[arg-type]
+    scored = frame.with_columns(rec.answers.predictions(frame, cold))  # type: ignore[arg-type]
     if out is not None:
         scored.write_parquet(out) if out.suffix == ".parquet" else scored.write_csv(out)
         typer.echo(f"{scored.height:,} predictions written to {out}")

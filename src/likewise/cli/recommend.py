@@ -23,16 +23,16 @@ def recommend(
     as_json: common.AsJson = False,
 ) -> None:
     """Recommend items to users."""
-    from likewise import answers
+    from likewise.answers import ListRequest
 
     rec = common.load_model(model)
     values = users or rec.data.users.ids
-    ask = answers.ListRequest(k, rec.filters(where=where), not seen, cold)  # type: ignore[arg-type]
+    ask = ListRequest(k, rec.answers.filters(where), not seen, cold)  # type: ignore[arg-type]
     if out is not None:
-        answers.write_lists(rec, values, ask, out)
+        rec.answers.write_lists(values, ask, out)
         typer.echo(f"lists of {len(values):,} users written to {out}")
         return
-    frame = answers.lists(rec, values, ask)
+    frame = rec.answers.lists(values, ask)
     if as_json:
         common.print_json(frame.to_dicts())
     else:

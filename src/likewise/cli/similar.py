@@ -17,9 +17,7 @@ def similar(
     as_json: common.AsJson = False,
 ) -> None:
     """Show what is most alike."""
-    from likewise import answers
-
-    frame = answers.similar(common.load_model(model), "user" if user else "item", what, k)
+    frame = common.load_model(model).answers.similar("user" if user else "item", what, k)
     if as_json:
         common.print_json(frame.to_dicts())
     else:

@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from likewise import answers
 from likewise.data.dataset import Dataset
 from likewise.data.features import align
 from likewise.data.interactions import Histories
@@ -79,7 +78,7 @@ def bench(
 def measure_ratings(rec: Recommender, rows: pl.DataFrame, predictions: Path | None = None) -> dict[str, Any]:
     """Errors of the predicted ratings, clipped to the range of the training ratings, and of their distribution."""
     start = perf_counter()
-    scored = answers.predictions(rec, rows, "mean")
+    scored = rec.answers.predictions(rows, "mean")
     limits = rec.data.rating_range
     predicted = (
         scored["score"].to_numpy() if limits is None else np.clip(scored["score"].to_numpy(), np.float32(limits[0]), np.float32(limits[1]))
