@@ -23,7 +23,7 @@ import numpy as np
 from likewise.data.csr import CSR
 from likewise.data.interactions import Interactions
 from likewise.errors import InputError
-from likewise.models.base import FittedModel, Model
+from likewise.models.base import FittedModel, Model, Side
 from likewise.models.link import Link
 from likewise.shapes import Floats
 
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 Init = Literal["normal", "truncated", "scaled"]
 Output = Literal["sigmoid", "clip", "free", "relu"]
-Side = Literal["user", "item"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -204,5 +203,6 @@ def network_of(model: Model) -> Network:
         from likewise.models.networks.dot import DotNetwork
 
         return DotNetwork(model)
-    raise InputError(f"{type(model).__name__} has no network, so gradient descent cannot fit it; it takes one of: {', '.join(sorted(model.solvers))}")
-
+    raise InputError(
+        f"{type(model).__name__} has no network, so gradient descent cannot fit it; it takes one of: {', '.join(sorted(model.solvers))}"
+    )

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from likewise.data.csr import CSR
 from likewise.data.interactions import Histories
-from likewise.models.base import Arrays, Context, FittedModel, Model, Parts, Predictive
+from likewise.models.base import Arrays, Context, FittedModel, Model, Parts, Predictive, Side
 from likewise.models.link import Link, LinkKind
 from likewise.models.networks.base import Facts, network_of
 from likewise.models.networks.net import LevelHead, Net
@@ -47,7 +47,7 @@ class FittedNetwork(FittedModel[Floats]):
     config: Model
     persons: Floats
     things: Floats
-    heads: Sequence["Head"]
+    heads: Sequence[Head]
     mean: float
     noise: float
     link: Link
@@ -79,13 +79,8 @@ class FittedNetwork(FittedModel[Floats]):
     def item_vectors(self) -> Floats | None:
         return None
 
-    @property
-    def item_factors(self) -> Floats | None:
-        return self.things
-
-    @property
-    def user_factors(self) -> Floats | None:
-        return self.persons
+    def factors(self, side: Side) -> Floats:
+        return self.persons if side == "user" else self.things
 
     def people(self, users: Rows) -> Floats:
         return _looked_up(self.persons, users, self.user_prior)
@@ -131,7 +126,9 @@ class FittedNetwork(FittedModel[Floats]):
         things = _looked_up(self.things, items, self.item_prior)
         with torch.no_grad():
             scores = self._members(torch.from_numpy(people), torch.from_numpy(things), {})
-            chances = torch.stack([h.level_head.chances(s) for h, s in zip(self.heads, scores, strict=True) if h.level_head is not None]).mean(0)
+            chances = torch.stack(
+                [h.level_head.chances(s) for h, s in zip(self.heads, scores, strict=True) if h.level_head is not None]
+            ).mean(0)
         p = chances.numpy()
         levels = head.levels.numpy()
         mean = p @ levels
@@ -153,8 +150,12 @@ class FittedNetwork(FittedModel[Floats]):
     def from_state(cls, config: Model, state: Mapping[str, NDArray[Any]]) -> Self:
         mean, noise, kind, low, high, seeds = (float(x) for x in state["scalars"])
         n = int(seeds)
+
+        def arrays_of(seed: int) -> Arrays:
+            return {name.split(".", 2)[2]: array for name, array in state.items() if name.startswith(f"head.{seed}.")}
+
         widths = (state["persons"].shape[1] // n, state["things"].shape[1] // n)
-        heads = [Head.from_arrays(config, widths, {k.split(".", 2)[2]: v for k, v in state.items() if k.startswith(f"head.{s}.")}) for s in range(n)]
+        heads = [Head.from_arrays(config, widths, arrays_of(seed)) for seed in range(n)]
         priors = RowPrior(state["user_mean"], state["user_precision"]), RowPrior(state["item_mean"], state["item_precision"])
         return cls(config, state["persons"], state["things"], heads, mean, noise, Link(KINDS[int(kind)], low, high), *priors)
 
@@ -166,7 +167,10 @@ class FittedNetwork(FittedModel[Floats]):
 
     def _join(self, persons: Tensor, things: Tensor, context: Mapping[str, Tensor]) -> Tensor:
         scores = self._members(persons, things, context)
-        expected = [s if h.level_head is None else h.level_head.chances(s) @ h.level_head.levels for h, s in zip(self.heads, scores, strict=True)]
+        expected = [
+            score if head.level_head is None else head.level_head.chances(score) @ head.level_head.levels
+            for head, score in zip(self.heads, scores, strict=True)
+        ]
         return torch.stack(expected).mean(0) if len(expected) > 1 else expected[0]
 
     def _slopes(self, side: str, rows: Floats, others: Floats) -> tuple[Floats, Floats]:

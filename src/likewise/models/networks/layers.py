@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -102,7 +103,7 @@ def dense(sizes: Sequence[int], dropout: Sequence[float] = (), norm: bool = Fals
     ['Linear', 'ReLU', 'Dropout', 'Linear']
     """
     layers: list[nn.Module] = []
-    for n, (before, after) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+    for n, (before, after) in enumerate(pairwise(sizes)):
         layers += [nn.Linear(before, after), nn.ReLU()]
         if norm:
             layers.append(RowNorm(after))

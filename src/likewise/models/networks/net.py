@@ -50,6 +50,10 @@ class Net(nn.Module):
         """Scores [batch] of pairs of rows."""
         return self.join(self.person(users), self.item(items), context)
 
+    def response(self, score: Tensor) -> Tensor:
+        """Ratings or chances of scores, clipped ones left as they are."""
+        return respond(self.link, score) if self.level_head is None else self.level_head.chances(score) @ self.level_head.levels
+
     def grid(self, person: Tensor, item: Tensor) -> Tensor:
         """Scores [batch, n] of each person [batch, a] with each item [n, b], in their default context."""
         if self.cosine:
@@ -69,7 +73,8 @@ class Net(nn.Module):
         """
         pair = self.settings.vectors(person, item)
         if pair is None:
-            raise InputError(f"loss 'contrastive' compares directions and needs a dot product; {type(self.settings).__name__} has none: use 'bpr'")
+            name = type(self.settings).__name__
+            raise InputError(f"loss 'contrastive' compares directions and needs a dot product; {name} has none: use 'bpr'")
         return nn.functional.normalize(pair[0], dim=-1), nn.functional.normalize(pair[1], dim=-1)
 
     def lookups(self) -> Iterator[tuple[Table, str]]:
@@ -84,7 +89,8 @@ class Net(nn.Module):
         self.eval()
         step = self.person if side == "user" else self.item
         device = next(self.parameters()).device
-        parts = [step(torch.arange(start, min(start + block, rows), device=device)).float().cpu().numpy() for start in range(0, rows, block)]
+        blocks = [torch.arange(start, min(start + block, rows), device=device) for start in range(0, rows, block)]
+        parts = [step(some).float().cpu().numpy() for some in blocks]
         return np.concatenate(parts) if parts else np.zeros((0, 0), np.float32)
 
 

@@ -99,7 +99,7 @@ class Batches:
         shuffled = torch.randperm(len(self.counts), generator=generator, device=self.counts.device)
         ends = self.counts[shuffled].cumsum(0)
         number = len(self)
-        edges = torch.searchsorted(ends, torch.arange(1, number, device=ends.device) * (len(self.rows) / number)).unique()
+        edges = torch.searchsorted(ends, torch.arange(1, number, device=ends.device) * (len(self.rows) / number)).unique()  # type: ignore[no-untyped-call]
         for groups in torch.tensor_split(shuffled, edges.cpu()):
             if not len(groups):
                 continue

@@ -54,7 +54,8 @@ class Unseen:
             return torch.zeros_like(items, dtype=torch.bool)
         key = users * self.n_items + items
         place = torch.searchsorted(self._keys, key).clamp_max(len(self._keys) - 1)
-        return self._keys[place] == key
+        found: Tensor = self._keys[place] == key
+        return found
 
 
 class Sampler:

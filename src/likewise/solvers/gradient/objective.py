@@ -13,11 +13,11 @@ from likewise.errors import InputError
 from likewise.models.link import Link
 from likewise.models.networks.base import Facts, Network
 from likewise.models.networks.net import Net, respond
+from likewise.shapes import Floats
 from likewise.solvers.gradient import losses
 from likewise.solvers.gradient.batches import Batch
 from likewise.solvers.gradient.negatives import Sampler
 from likewise.solvers.gradient.settings import Gradient, Loss, Negatives
-from likewise.shapes import Floats
 
 MOST_LEVELS = 50
 """Distinct ratings beyond which level losses are refused: they are numbers then, not levels."""
@@ -69,14 +69,13 @@ class Objective:
             raise InputError(f"loss {self.loss.name!r} takes no sampled negatives; leave `negatives` out or use 'mse', 'bce' or 'bpr'")
         self.negatives = wanted
         self.sampler = None if wanted is None else Sampler(wanted, facts.data, device, self._mean_score)
+        self.likes = self.loss.ranks or self.loss.name == "softmax" or (self.loss.name == "bce" and _all_alike(facts))
         self.levels = None if facts.levels is None else torch.from_numpy(facts.levels).to(device)
-        if self.loss.name == "bce" and wanted is None and facts.data.ratings is not None and not _within_one(facts):
-            raise InputError("loss 'bce' needs targets in [0, 1] or sampled negatives beside likes; give `negatives` or rescale the ratings")
 
     def __call__(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Tensor | None]:
         """(loss to descend, responses [rows] of the batch's first network or None where the loss has none)."""
         if self.loss.name == "softmax":
-            return sum(self._softmax(net, batch) for net in self.nets) + self._penalty(batch), None  # type: ignore[return-value]
+            return torch.stack([self._softmax(net, batch) for net in self.nets]).sum() + self._penalty(batch), None
         if self.loss.ranks:
             return self._ranking(batch, generator) + self._penalty(batch), None
         rows = batch if self.sampler is None else self._with_negatives(batch, self.sampler, generator)

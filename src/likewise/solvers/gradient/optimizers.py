@@ -66,7 +66,7 @@ class Dense(Stepper):
             for group in groups:
                 group["weight_decay"] = 0.0
             self.optimizer = torch.optim.SGD(groups, lr=settings.lr, momentum=settings.momentum, fused=True)
-            self.decayed = [p for n, p in learning.items() if n not in undecayed]
+            self.decayed: list[Tensor] = [p for n, p in learning.items() if n not in undecayed]
         elif isinstance(settings, Adam):
             self.optimizer = torch.optim.Adam(groups, lr=settings.lr, betas=settings.betas, eps=settings.eps, fused=True)
         elif isinstance(settings, AdamW):
@@ -113,7 +113,7 @@ class Lazy(Stepper):
         if others and isinstance(settings, LazyAdam):
             plain = AdamW(settings.lr, settings.weight_decay, settings.betas, settings.eps)
             self.others = Dense(plain, others, undecayed)
-        elif others:
+        elif others and isinstance(settings, Adagrad):
             self.others = _Adagrad(settings, others, undecayed)
         self.moments = {name: self._fresh(p) for name, p in self.rows.items()}
 

@@ -50,5 +50,3 @@ def _restarts(schedule: CosineRestarts, epoch: float) -> float:
         epoch -= period
         period *= schedule.growth
     return _arc(1.0, schedule.floor, epoch / period)
-
-

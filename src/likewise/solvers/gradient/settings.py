@@ -206,7 +206,7 @@ class Gradient(Solver):
         one_of("engine", self.engine, ("auto", "one-pass", "torch"))
         self._become("optimizer", _named("optimizer", self.optimizer, OPTIMIZERS))
         self._become("schedule", _named("schedule", self.schedule, SCHEDULES))
-        self._become("loss", Loss(self.loss) if isinstance(self.loss, str) else _plain("loss", self.loss, Loss))
+        self._become("loss", _plain("loss", {"name": self.loss} if isinstance(self.loss, str) else self.loss, Loss))
         for part, kind in (
             ("penalty", Penalty),
             ("stopping", EarlyStopping),
