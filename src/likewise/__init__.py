@@ -54,6 +54,9 @@ if TYPE_CHECKING:  # for type checkers and editors; tests/test_public_names.py k
     from likewise.models.popularity import (
         Popularity as Popularity,
     )
+    from likewise.people.visitor import (
+        Visitor as Visitor,
+    )
     from likewise.recommender import (
         Recommender as Recommender,
         load as load,
@@ -128,6 +131,7 @@ _HOMES = {
     "SGD": "solvers.gradient.steps",
     "Step": "solvers.gradient.steps",
     "UnknownIdError": "errors",
+    "Visitor": "people.visitor",
     "Vocabulary": "data.vocabulary",
     "fit": "studies.fit",
     "folds": "data.splits",

@@ -72,6 +72,13 @@ class Answers:
         table = self.data.item_table
         return ids.to_frame() if table is None else align(table, "item_id", self.data.items).insert_column(0, ids)
 
+    def name(self, item: int) -> str:
+        """The title of an item row, its id where it has none; "unknown" for row -1."""
+        if item < 0:
+            return "unknown"
+        titles = self.titles.titles
+        return str(self.data.items.id(item) if titles is None or titles[item] is None else titles[item])
+
     @cached_property
     def popular(self) -> FittedModel[Any]:
         """The popularity ranking that an unknown user gets."""
@@ -166,7 +173,7 @@ class Answers:
         factors = self.fitted.factors(side)
         if factors is None:
             raise InputError(
-                f"{type(self.fitted.config).__name__} has no {side} factors, so nothing is alike by them; use a model of vectors such as Dot"
+                f"{type(self.fitted.config).__name__} has no {side} factors, so nothing is alike; use a model of vectors such as Dot"
             )
         if k < 1:
             raise InputError(f"k must be at least 1; got {k}")

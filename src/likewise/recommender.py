@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
 import polars as pl
 
 from likewise.answers import Answers, Cold, ListRequest
@@ -15,6 +16,8 @@ from likewise.data.dataset import Dataset
 from likewise.data.frames import like, to_polars
 from likewise.errors import NotFittedError
 from likewise.models.base import FittedModel, Model
+from likewise.people.reasons import Reasons, reasons_of
+from likewise.people.visitor import Visitor, visitor
 from likewise.solvers.base import Event, Run, Solver, check_fits_together
 from likewise.solvers.closed_form import ClosedForm
 
@@ -183,6 +186,37 @@ class Recommender:
     def corner(self, n: int = 15) -> Any:
         """The densest corner of the table, its gaps filled in by the model."""
         return in_kind(self.answers.filled_corner(n))
+
+    # ---- someone new ---------------------------------------------------------------------------------------------------------
+
+    def visitor(
+        self,
+        ratings: Mapping[Any, float] | None = None,
+        *,
+        likes: Iterable[Any] | None = None,
+        history: Iterable[Any] | None = None,
+        features: Mapping[str, Any] | None = None,
+        half_life: float | None = None,
+    ) -> Visitor:
+        """Somebody never seen, by what they did; folded in without changing the model.
+
+        Parameters
+        ----------
+        ratings : mapping of item id or title to rating
+        likes : item ids or titles
+        history : items in order, or tuples (item, rating, time in seconds)
+        features : values of the user features
+        half_life : days after which an entry with a time counts half
+
+        Unknown items are left out and listed in `visitor.unknown`.
+        """
+        return visitor(self.answers, ratings, likes, history, features, half_life)
+
+    def explain(self, user: Any, item: Any) -> Reasons:
+        """Why this known user gets this item's score: parts over their own ratings that add up."""
+        row = np.array([self.data.users.row(user)], np.int32)
+        history = self.data.interactions.by_user.take(row)
+        return reasons_of(self.answers, self.fitted.people(row), history, self.answers.titles.row(item))[0]
 
     # ---- keeping -------------------------------------------------------------------------------------------------------------
 
