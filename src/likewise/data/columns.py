@@ -14,12 +14,18 @@ from likewise.errors import InputError
 log = logging.getLogger("likewise.data")
 
 ALIASES: Mapping[str, tuple[str, ...]] = {
-    "user_id": ("user_id", "userid", "user", "uid", "customer_id", "customerid", "customer", "visitor_id", "visitorid", "member_id", "reviewerid", "account_id", "person_id"),
-    "item_id": ("item_id", "itemid", "item", "iid", "movie_id", "movieid", "movie", "product_id", "productid", "product", "sku", "book_id", "isbn", "song_id", "track_id", "artist_id", "asin", "article_id"),
+    "user_id": (
+        *("user_id", "userid", "user", "uid", "customer_id", "customerid", "customer", "visitor_id", "visitorid", "member_id"),
+        *("reviewerid", "account_id", "person_id"),
+    ),
+    "item_id": (
+        *("item_id", "itemid", "item", "iid", "movie_id", "movieid", "movie", "product_id", "productid", "product", "sku", "book_id"),
+        *("isbn", "song_id", "track_id", "artist_id", "asin", "article_id"),
+    ),
     "rating": ("rating", "ratings", "score", "stars", "star_rating", "label", "value"),
     "timestamp": ("timestamp", "datetime", "date", "time", "ts", "unixreviewtime", "created_at", "rated_at", "event_time"),
     "weight": ("weight", "weights", "count", "plays", "play_count", "quantity", "confidence"),
-}  # fmt: skip
+}
 """Names that are recognised, lower case, best first."""
 
 POSITIONS = ("user_id", "item_id", "rating", "timestamp")
@@ -68,7 +74,7 @@ def _by_position(table: pl.DataFrame, named: Named) -> dict[str, str]:
     if table.width < 2:
         raise InputError("a table without column names must have at least two columns: user and item")
     order = list(POSITIONS)
-    if table.width == 3 and table["column_3"].dtype.is_integer() and int(table["column_3"].min() or 0) > 10_000_000:  # type: ignore[arg-type, call-overload]
+    if table.width == 3 and table["column_3"].dtype.is_integer() and int(table["column_3"].min() or 0) > 10_000_000:  # type: ignore[arg-type]
         order.remove("rating")
     taken = {ours: theirs for ours, theirs in zip(order, table.columns, strict=False) if named.get(ours) is not False}
     log.info("the columns have no names; taken in order as: %s", ", ".join(taken))
@@ -123,9 +129,7 @@ def finite_numbers(column: pl.Series) -> pl.Series:
     numbers = column.cast(pl.Float32)
     if column.null_count():
         row, _ = first_where(column, column.is_null())
-        raise InputError(
-            f"column {name!r} must hold a number in every row; row {row} holds none: drop such rows, or leave the column out with {name}=False"
-        )
+        raise InputError(f"column {name!r} must hold a number in every row; row {row} holds none: drop such rows, or say {name}=False")
     finite = np.isfinite(numbers.to_numpy())
     if not finite.all():
         row, value = first_where(column, pl.Series(~finite))
@@ -167,15 +171,13 @@ def seconds(column: pl.Series) -> pl.Series:
         return column.cast(pl.Datetime("us", getattr(dtype, "time_zone", None))).dt.epoch("s").cast(pl.Int64).alias(name)
     if dtype == pl.String:
         return _from_text(column)
-    raise InputError(
-        f"column {name!r} must hold times: seconds, dates or ISO strings, not {dtype}; name another with timestamp=..., or leave it out with timestamp=False"
-    )
+    raise InputError(f"column {name!r} must hold times: seconds, dates or ISO strings, not {dtype}; name another with timestamp=...")
 
 
 def _whole_seconds(column: pl.Series) -> pl.Series:
-    largest = column.abs().max()
+    largest = float(np.abs(column.fill_null(0).to_numpy()).max(initial=0))
     for limit, unit, factor in ((10**17, "nanoseconds", 10**9), (10**14, "microseconds", 10**6), (10**11, "milliseconds", 10**3)):
-        if largest is not None and int(largest) >= limit:  # type: ignore[call-overload]
+        if largest >= limit:
             log.info("column %r is taken as %s", column.name, unit)
             return column // factor
     return column
@@ -204,7 +206,8 @@ def _from_text(column: pl.Series) -> pl.Series:
     if bad.any():
         row, value = first_where(column, bad)
         raise InputError(
-            f"column {column.name!r} must hold times (seconds since 1970, or dates like 2024-01-31 12:00:00); row {row} holds {value!r}: clean it, or leave the column out with timestamp=False"
+            f"column {column.name!r} must hold times (seconds since 1970, or dates like 2024-01-31 12:00:00);"
+            f" row {row} holds {value!r}: clean it, or leave the column out with timestamp=False"
         )
     return times.dt.epoch("s")
 

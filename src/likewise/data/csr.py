@@ -91,12 +91,14 @@ def counting_sort(keys: Rows, n_keys: int) -> tuple[Offsets, NDArray[np.int64]]:
     """
     if len(keys) and (int(keys.min()) < 0 or int(keys.max()) >= n_keys):
         raise InputError(f"rows must lie in [0, {n_keys}); found {int(keys.min())} to {int(keys.max())}")
-    return _counting_sort(np.ascontiguousarray(keys, dtype=np.int32), n_keys)
+    indptr, order = _counting_sort(np.ascontiguousarray(keys, dtype=np.int32), n_keys)
+    return indptr, order
 
 
 def ragged_take(indptr: Offsets, rows: Rows) -> tuple[Offsets, NDArray[np.int64]]:
     """The offsets of the rows taken, and the positions of their entries. Row -1 is empty."""
-    return _ragged_take(indptr, np.ascontiguousarray(rows, dtype=np.int32))
+    taken, positions = _ragged_take(indptr, np.ascontiguousarray(rows, dtype=np.int32))
+    return taken, positions
 
 
 @njit(cache=True, nogil=True)

@@ -54,8 +54,9 @@ class Pairs:
 
     def select(self, pairs: Mask | NDArray[np.int64]) -> Pairs:
         """Some of the pairs."""
-        picked = [None if c is None else c[pairs] for c in (self.ratings, self.weights, self.times)]
-        return Pairs(self.users[pairs], self.items[pairs], *picked, {n: c[pairs] for n, c in self.context.items()})  # type: ignore[arg-type]
+        ratings, weights = (None if c is None else c[pairs] for c in (self.ratings, self.weights))
+        times = None if self.times is None else self.times[pairs]
+        return Pairs(self.users[pairs], self.items[pairs], ratings, weights, times, {n: c[pairs] for n, c in self.context.items()})
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,9 +193,7 @@ class Dataset:
             "user_id": self.users.take(events.users),
             "item_id": self.items.take(events.items),
         }
-        for name, column in (("rating", events.ratings), ("weight", events.weights)):
-            if column is not None:
-                columns[name] = column
+        columns |= {name: column for name, column in (("rating", events.ratings), ("weight", events.weights)) if column is not None}
         if events.times is not None:
             times = pl.Series(events.times)
             columns["timestamp"] = times.set(times == NO_TIME, None) if (events.times == NO_TIME).any() else times

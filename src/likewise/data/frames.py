@@ -35,7 +35,8 @@ def to_polars(source: Any) -> pl.DataFrame:
         if _is_pandas(source):
             import narwhals as nw
 
-            return nw.from_native(source, eager_only=True).to_polars()
+            frame: pl.DataFrame = nw.from_native(source, eager_only=True).to_polars()
+            return frame
         if hasattr(source, "__arrow_c_stream__"):
             return pl.DataFrame(pl.from_arrow(source))
         if isinstance(source, Sequence) and not isinstance(source, str) and source and isinstance(source[0], Sequence | Mapping):

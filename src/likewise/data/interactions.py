@@ -165,5 +165,4 @@ class Interactions:
             order = by_time[order]
         else:
             indptr, order = counting_sort(keys, n_keys)
-        pick = [None if c is None else c[order] for c in (self.ratings, self.weights, self.times)]
-        return Histories(indptr, rows[order], *pick)
+        return Histories(indptr, rows, self.ratings, self.weights, self.times)._at(indptr, order)

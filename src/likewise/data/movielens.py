@@ -67,7 +67,8 @@ def _sample() -> Path:
         from likewise_samples import path
     except ImportError:
         raise InputError(
-            "the sample is a package of its own: pip install likewise-samples, or name a folder with MovieLens files, load_movielens('ml-latest-small/')"
+            "the sample is a package of its own: pip install likewise-samples; or name a folder of MovieLens files,"
+            " load_movielens('ml-latest-small/')"
         ) from None
     return Path(path())
 

@@ -127,7 +127,7 @@ def _check_size(data: Dataset, at_least: int) -> None:
         if found < at_least:
             only = f"only one {word}, {(data.users if word == 'user' else data.items).id(0)!r}" if found == 1 else f"{found} {word}s"
             raise InputError(
-                f"{data.report.source} holds {only}: a recommender needs at least {at_least} users and {at_least} items; check which column is the {word}'s"
+                f"{data.report.source} holds {only}: a recommender needs at least {at_least} of users and of items; check the {word} column"
             )
 
 

@@ -39,7 +39,7 @@ class Cold:
     events: int
 
     def __str__(self) -> str:
-        return f"{len(self.users):,} users and {len(self.items):,} items of the test are cold (unknown to train), in {self.events:,} of its events"
+        return f"{len(self.users):,} users and {len(self.items):,} items of the test are unknown to train, in {self.events:,} of its events"
 
 
 def split(data: Dataset, by: By | None = None, test: float = 0.1, seed: int = 0) -> tuple[Dataset, Dataset]:
@@ -132,7 +132,7 @@ def _parts(data: Dataset, held_out: Mask) -> tuple[Dataset, Dataset]:
     n_test = int(held_out.sum())
     if n_test in (0, len(data)):
         raise InputError(
-            f"the split leaves {'the test' if n_test == 0 else 'train'} empty: {n_test:,} of {len(data):,} events held out; change test= or by="
+            f"the split leaves {'the test' if n_test == 0 else 'train'} empty: {n_test:,} of {len(data):,} events held out; change test="
         )
     train, test = data.select(~held_out), data.select(held_out)
     return train, replace(test, report=test.report.with_notes(str(cold_ids(train, test))))

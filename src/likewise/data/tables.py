@@ -60,7 +60,7 @@ def find_files(source: str | Path) -> list[Path]:
             raise InputError(f"the folder {source} holds no Parquet files: name a file, or use load_movielens for a MovieLens folder")
         return found
     if glob.has_magic(str(path)):
-        found = sorted(Path(name) for name in glob.glob(str(path), recursive=True))
+        found = sorted(Path(name) for name in glob.glob(str(path), recursive=True))  # noqa: PTH207  absolute patterns too
         if found:
             return found
         raise InputError(f"no file matches {str(source)!r}")
@@ -95,7 +95,7 @@ def _load_file(path: Path, delimiter: str | None) -> pl.DataFrame:
         if head.startswith(b"PAR1"):
             return pl.read_parquet(path)
         if head.startswith(b"ARROW1"):
-            return pl.read_ipc(path, memory_map=False)
+            return pl.read_ipc(path)
         if head.lstrip()[:1] == b"{":
             return pl.read_ndjson(path)
     except OSError as problem:

@@ -92,7 +92,7 @@ def sniff(lines: list[str], delimiter: str | None, path: Path) -> Layout | None:
         if found[0] > 1:
             odd = next(n for n, count in enumerate(found) if count != found[0])
             raise InputError(
-                f"{path} has lines of different lengths: line 1 has {found[0]} fields between {candidate!r}, line {odd + 1} has {found[odd]}"
+                f"{path} has lines of different lengths: {found[0]} fields between {candidate!r} in line 1, {found[odd]} in line {odd + 1}"
             )
     raise InputError(f"{path} holds a single column; its first line is {shown!r}: say delimiter=... if it has one")
 
@@ -127,44 +127,38 @@ def _is_known(cell: str) -> bool:
 
 
 def _read_delimited(path: Path, layout: Layout) -> pl.DataFrame:
-    source = _utf8(path)
+    quote = '"' if layout.quoted else None
 
-    def attempt(infer: bool) -> pl.DataFrame:
-        quote = '"' if layout.quoted else None
+    def attempt(source: Path | io.BytesIO, infer: bool) -> pl.DataFrame:
         frame = pl.read_csv(source, separator=layout.delimiter, has_header=layout.header, quote_char=quote, infer_schema=infer)
         return frame if layout.header else _unnamed(frame)
 
     try:
-        return attempt(True)
+        return attempt(path, True)
     except pl.exceptions.PolarsError:
-        pass  # a value far down is not of the type of the first: read all as text, then give each column the type it can have
+        pass  # Latin-1, or a value far down that is not of the type of the first: then read all as text and find the types
     try:
-        if isinstance(source, io.BytesIO):
-            source.seek(0)
-        return typed(attempt(False))
+        return typed(attempt(_utf8(path), False))
     except pl.exceptions.PolarsError as problem:
         raise InputError(f"{path} could not be read as columns between {layout.delimiter!r}: {str(problem).splitlines()[0]}") from None
 
 
 def _read_double_colon(path: Path, layout: Layout) -> pl.DataFrame:
     """`a::b::c` is `a,,b,,c` with ":" for the comma, which the fast reader takes; where a value holds a ":" lines are cut one by one."""
-    source = _utf8(path)
     try:
-        wide = pl.read_csv(source, separator=":", has_header=layout.header, quote_char=None, infer_schema_length=1_000)
+        wide = pl.read_csv(path, separator=":", has_header=layout.header, quote_char=None)
         if wide.width == 2 * layout.fields - 1 and all(wide[:, n].null_count() == wide.height for n in range(1, wide.width, 2)):
-            frame = wide[:, ::2]
-            return frame if layout.header else _unnamed(frame)
+            return wide[:, ::2] if layout.header else _unnamed(wide[:, ::2])
     except pl.exceptions.PolarsError:
         pass
-    if isinstance(source, io.BytesIO):
-        source.seek(0)
-    lines = pl.read_csv(source, separator="\x01", has_header=False, quote_char=None, new_columns=["line"], infer_schema=False)["line"]
-    parts = lines.str.split("::")
+    text = _utf8(path)
+    lines = pl.read_csv(text, separator="\x01", has_header=False, quote_char=None, new_columns=["line"], infer_schema=False)["line"]
+    parts = lines.drop_nulls().str.split("::")
     lengths = parts.list.len()
     if (lengths != layout.fields).any():
         row = int((lengths != layout.fields).arg_max() or 0)
         raise InputError(
-            f"{path} has lines of different lengths: line 1 has {layout.fields} fields between '::', line {row + 1} has {lengths[row]}"
+            f"{path} has lines of different lengths: {layout.fields} fields between '::' in line 1, {lengths[row]} in line {row + 1}"
         )
     names = parts[0].to_list() if layout.header else [f"column_{n + 1}" for n in range(layout.fields)]
     return typed(parts.slice(int(layout.header)).list.to_struct(fields=names).struct.unnest())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Literal
 
@@ -12,10 +11,10 @@ import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from likewise.data.lookup import Id, Index, index, indexes_of, is_dense, repeated
 from likewise.errors import InputError, UnknownIdError
 from likewise.shapes import Rows
 
-Id = int | str
 Ids = pl.Series | NDArray[Any] | Sequence[Any]
 """A column of raw ids in any form that Polars takes."""
 
@@ -56,11 +55,12 @@ class Vocabulary:
         series = as_ids(ids)
         if len(series) > LARGEST:
             raise InputError(f"a vocabulary holds at most {LARGEST:,} ids; {len(series):,} were given")
-        self._fill(series, (_index(series, 0),))
-        if self._indexes[0].repeated:
-            raise InputError(f"the ids of a vocabulary must be distinct; {self._indexes[0].first_repeated()!r} occurs more than once")
+        self._fill(series, indexes_of(series))
+        twice = repeated(self._indexes)
+        if twice is not None:
+            raise InputError(f"the ids of a vocabulary must be distinct; {twice!r} occurs more than once")
 
-    def _fill(self, ids: pl.Series, indexes: tuple[_Index, ...]) -> None:
+    def _fill(self, ids: pl.Series, indexes: tuple[Index, ...]) -> None:
         self.ids = ids
         self.kind = "str" if ids.dtype == pl.String else "int"
         self._indexes = indexes
@@ -100,9 +100,9 @@ class Vocabulary:
         """
         series = _cast_to(as_ids(ids, missing=True), self.ids.dtype)
         rows = self._indexes[0].rows(series)
-        for index in self._indexes[1:]:
+        for later in self._indexes[1:]:
             unknown = rows < 0
-            rows[unknown] = index.rows(series.filter(pl.Series(unknown)))
+            rows[unknown] = later.rows(series.filter(pl.Series(unknown)))
         return rows
 
     def row(self, raw: object) -> int:
@@ -151,7 +151,7 @@ class Vocabulary:
             return Vocabulary(grown)
         # only what was appended is sorted again, so a service can learn one id at a time
         extended = object.__new__(Vocabulary)
-        extended._fill(grown, (base, _index(grown.slice(len(base)), len(base))))
+        extended._fill(grown, (base, index(grown.slice(len(base)), len(base))))
         return extended
 
     def near(self, raw: object, n: int = 3) -> list[Id]:
@@ -164,7 +164,8 @@ class Vocabulary:
                 return []
             values = self.ids.to_numpy()
             return [int(v) for v in np.sort(values[np.argsort(np.abs(values - float(wanted)), kind="stable")[:n]])]
-        beside = self._indexes[0].beside(str(raw), 200)
+        first = self._indexes[0]
+        beside = first.ids.slice(max(0, first.place(str(raw)) - 100), 200).to_list()
         return list(get_close_matches(str(raw), beside, n, cutoff=0.5))
 
     def to_arrow(self) -> pa.Table:
@@ -183,102 +184,11 @@ class Vocabulary:
         wanted: Id | None = _as_int(raw) if self.kind == "int" else str(raw) if isinstance(raw, str | int | np.integer) else None
         if wanted is None or isinstance(raw, bool):
             return -1
-        for index in self._indexes:
-            row = index.find(wanted)
+        for one in self._indexes:
+            row = one.find(wanted)
             if row >= 0:
                 return row
         return -1
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Index:
-    """Finds rows of a run of ids: by a table where ints are dense, else by binary search, or a hash join where many are asked at once."""
-
-    ids: pl.Series
-    """Sorted."""
-    order: Rows | None
-    """Row of each sorted id; None where the ids came sorted and start at row 0."""
-    table: Rows | None
-    """Row of each int from `low` on, -1 between."""
-    low: int
-    repeated: bool
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    def rows(self, wanted: pl.Series) -> Rows:
-        if not len(self) or not len(wanted):
-            return np.full(len(wanted), -1, np.int32)
-        if self.table is not None:
-            return self._by_table(wanted)
-        if len(wanted) * 16 < len(self):
-            return self._by_search(wanted)
-        known = pl.DataFrame({"id": self.ids, "row": np.arange(len(self), dtype=np.int32) if self.order is None else self.order})
-        found = pl.DataFrame({"id": wanted}).join(known, on="id", how="left", maintain_order="left")["row"]
-        return found.fill_null(-1).to_numpy().astype(np.int32)
-
-    def find(self, raw: Id) -> int:
-        if self.table is not None:
-            place = int(raw) - self.low
-            return int(self.table[place]) if 0 <= place < len(self.table) else -1
-        place = self._place(raw)
-        if place == len(self) or self.ids[place] != raw:
-            return -1
-        return place if self.order is None else int(self.order[place])
-
-    def beside(self, raw: str, n: int) -> list[str]:
-        return self.ids.slice(max(0, self._place(raw) - n // 2), n).to_list()
-
-    def first_repeated(self) -> Id:
-        raw: Id = self.ids.filter(self.ids == self.ids.shift(1))[0]
-        return raw
-
-    def _place(self, raw: Id) -> int:
-        low, high = 0, len(self)
-        while low < high:
-            middle = (low + high) // 2
-            if self.ids[middle] < raw:
-                low = middle + 1
-            else:
-                high = middle
-        return low
-
-    def _by_table(self, wanted: pl.Series) -> Rows:
-        assert self.table is not None
-        if wanted.null_count():
-            wanted = wanted.fill_null(self.low - 1)
-        values = wanted.to_numpy()
-        if int(values.min()) >= self.low and int(values.max()) < self.low + len(self.table):
-            return self.table[values - self.low if self.low else values]
-        inside = (values >= self.low) & (values < self.low + len(self.table))
-        rows = np.full(len(values), -1, np.int32)
-        rows[inside] = self.table[values[inside] - self.low]
-        return rows
-
-    def _by_search(self, wanted: pl.Series) -> Rows:
-        places = np.minimum(self.ids.search_sorted(wanted.fill_null(self.ids[0])).to_numpy(), len(self) - 1)
-        hit = (self.ids.gather(places) == wanted).fill_null(False).to_numpy()
-        rows = places if self.order is None else self.order[places]
-        return np.where(hit, rows, -1).astype(np.int32)
-
-
-def _index(ids: pl.Series, start: int) -> _Index:
-    """The index of ids whose rows begin at `start`."""
-    if ids.dtype == pl.Int64 and len(ids):
-        low, high = int(ids.min()), int(ids.max())  # type: ignore[arg-type]
-        if high - low < 8 * len(ids) + 65_536 and low > np.iinfo(np.int64).min:
-            table = np.full(high - low + 1, -1, np.int32)
-            table[ids.to_numpy() - low] = np.arange(start, start + len(ids), dtype=np.int32)
-            repeated = int((table >= 0).sum()) < len(ids)
-            return _Index(ids.sort() if repeated else ids, None, table, low, repeated)
-    if start == 0 and ids.is_sorted():
-        order, sorted_ids = None, ids
-    else:
-        order = ids.arg_sort().to_numpy().astype(np.int32)
-        sorted_ids = ids.gather(order)
-        order = order + np.int32(start)
-    repeated = bool((sorted_ids == sorted_ids.shift(1)).any())
-    return _Index(sorted_ids.rechunk(), order, None, 0, repeated)
 
 
 def as_ids(values: Ids, missing: bool = False) -> pl.Series:
@@ -308,7 +218,7 @@ def distinct(ids: pl.Series) -> pl.Series:
     if ids.dtype == pl.Int64 and len(ids):
         values = ids.to_numpy()
         low, high = int(values.min()), int(values.max())
-        if high - low < 8 * len(ids) + 65_536 and low > np.iinfo(np.int64).min:
+        if is_dense(low, high, len(ids)):
             present = np.zeros(high - low + 1, np.bool_)
             present[values - low] = True
             return pl.Series(np.flatnonzero(present) + low)
@@ -317,12 +227,12 @@ def distinct(ids: pl.Series) -> pl.Series:
 
 def _series(values: NDArray[Any] | Sequence[Any]) -> pl.Series:
     if isinstance(values, np.ndarray) and values.dtype != object:
-        if values.dtype.kind in "US":
-            return pl.Series(values.astype(str).tolist(), dtype=pl.String)
+        if values.dtype.kind == "U":
+            return pl.Series(values.tolist(), dtype=pl.String)
         return pl.Series(values)
     plain = list(values)
     if any(isinstance(v, str) for v in plain):
-        return pl.Series([None if v is None else str(v) for v in plain], dtype=pl.String)
+        return pl.Series([None if v is None else format(v) for v in plain], dtype=pl.String)
     try:
         return pl.Series(plain, dtype=pl.Int64 if not plain else None)
     except (TypeError, OverflowError, pl.exceptions.PolarsError) as problem:
