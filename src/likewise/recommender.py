@@ -16,7 +16,9 @@ from likewise.data.dataset import Dataset
 from likewise.data.frames import like, to_polars
 from likewise.errors import NotFittedError
 from likewise.models.base import FittedModel, Model
+from likewise.people.forget import forget
 from likewise.people.reasons import Reasons, reasons_of
+from likewise.people.update import update
 from likewise.people.visitor import Visitor, visitor
 from likewise.solvers.base import Event, Run, Solver, check_fits_together
 from likewise.solvers.closed_form import ClosedForm
@@ -217,6 +219,25 @@ class Recommender:
         row = np.array([self.data.users.row(user)], np.int32)
         history = self.data.interactions.by_user.take(row)
         return reasons_of(self.answers, self.fitted.people(row), history, self.answers.titles.row(item))[0]
+
+    def update(self, new: Any, *, half_life: float | None = None, seed: int = 0) -> Recommender:
+        """A recommender that has also learned from new events; this one stays as it is.
+
+        New users, items and feature rows are welcome, the old events are not needed again. `half_life` in days lets old events count
+        less where rows are solved again. What was done is in `notes["update"]`.
+        """
+        done = update(self.answers, self.solver, _dataset(new), half_life, seed)
+        rec = self.with_answers(done.answers)
+        counts = ("new_users", "new_items", "touched_users", "touched_items", "events", "seconds", "notes")
+        rec.notes["update"] = {name: getattr(done, name) for name in counts}
+        return rec
+
+    def forget(self, user: Any) -> Recommender:
+        """A recommender without this person's id, row, history and counts; `notes["forgotten"]` says what still remembers them."""
+        done = forget(self.answers, user)
+        rec = self.with_answers(done.answers)
+        rec.notes["forgotten"] = {"events": done.events, "remembers": done.remembers}
+        return rec
 
     # ---- keeping -------------------------------------------------------------------------------------------------------------
 

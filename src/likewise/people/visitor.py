@@ -16,6 +16,7 @@ from likewise.data.csr import CSR
 from likewise.data.interactions import Histories
 from likewise.errors import InputError
 from likewise.people.reasons import Reasons, reasons_of
+from likewise.people.recency import recency
 from likewise.ranking.filters import rank_filtered
 from likewise.shapes import Floats, Rows
 
@@ -195,16 +196,6 @@ def encode_features(answers: Answers, features: Mapping[str, Any] | None) -> CSR
     if stray:
         raise InputError(f"there is no user feature {stray[0]!r}; there are: {', '.join(names)}")
     return known.encode(pl.DataFrame({name: [value] for name, value in features.items()})).design()
-
-
-def recency(times: Any, half_life: float | None) -> Floats | None:
-    """Weights that halve every `half_life` days before the newest event; None for no decay."""
-    if half_life is None or times is None or not len(times):
-        return None
-    if not half_life > 0:
-        raise InputError(f"half_life must be a positive number of days; got {half_life}")
-    age = (times.max() - times) / 86_400.0
-    return np.asarray(np.exp2(-age / half_life), np.float32)
 
 
 def _histories(said: Mapping[int, float | None], times: Mapping[int, int], half_life: float | None) -> Histories:
