@@ -1,0 +1,1 @@
+"""Likewise and its peers on the same splits, side by side."""

@@ -1,0 +1,157 @@
+"""Likewise and its peers side by side: the same split files, alternating repeats, medians, ratios with their spread.
+
+python -m benchmarks                          the suites on the sample, with the peers that are installed
+python -m benchmarks --full                   every suite; needs LIKEWISE_DATA
+python -m benchmarks --suite topn-ml-100k --repeats 3 --only implicit --only ease
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks.contenders import Contender, contender
+from benchmarks.measure import ROOT
+from benchmarks.suites import NoDataError, Suite, split_of, suites
+
+RESULTS = Path(__file__).parent / "results"
+COSTS = ("fit_seconds", "answer_seconds", "wall_seconds", "cpu_seconds", "peak_mb")
+HEAD = {"rating": ("rmse", "mae"), "list": ("ndcg@10", "recall@20", "ndcg@100")}
+
+
+def run_suite(suite: Suite, repeats: int, threads: int, only: Sequence[str] = ()) -> dict[str, Any]:
+    """Every contender `repeats` times, in turn, so that a busy hour of the machine hits all alike; seed = repeat."""
+    split = split_of(suite)
+    everyone = [contender(name, "preset") for name in suite.presets] + [contender(name, "peer") for name in suite.peers]
+    chosen = [who for who in everyone if not only or any(word in who.name for word in only)]
+    runs: dict[str, list[dict[str, Any]]] = {who.name: [] for who in chosen}
+    for repeat in range(repeats):
+        for who in chosen:
+            if runs[who.name] and "problem" in runs[who.name][-1]:
+                continue
+            found = who.run(suite.task, split, repeat, threads)
+            runs[who.name].append(found)
+            print(f"  {repeat + 1}/{repeats} {who.name:24} {_line(found, suite.task)}", flush=True)
+    return {"suite": suite.name, "task": suite.task, "threads": threads, "repeats": repeats, **about(), "contenders": summary(chosen, runs)}
+
+
+def summary(everyone: Sequence[Contender], runs: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """Medians, and each cost as a ratio to the first contender's in the same repeat: its median, least and greatest."""
+    first = next((who.name for who in everyone if runs[who.name] and "problem" not in runs[who.name][0]), None)
+    told = []
+    for who in everyone:
+        mine = runs[who.name]
+        if not mine or "problem" in mine[-1]:
+            told.append({"name": who.name, "kind": who.kind, "problem": mine[-1]["problem"] if mine else "not run"})
+            continue
+        numbers = {key: median(run[key] for run in mine) for key, value in mine[0].items() if isinstance(value, float)}
+        texts = {key: value for key, value in mine[0].items() if isinstance(value, str)}
+        ratios = {}
+        for cost in COSTS:
+            each = [run[cost] / max(base[cost], 1e-9) for run, base in zip(mine, runs[str(first)], strict=False)]
+            ratios[cost] = {"median": median(each), "least": min(each), "greatest": max(each)}
+        told.append({"name": who.name, "kind": who.kind, **texts, "median": numbers, "ratio_to": first, "ratios": ratios, "runs": mine})
+    return told
+
+
+def about() -> dict[str, Any]:
+    """When, where and what was measured."""
+    return {
+        "when": datetime.now(UTC).isoformat(timespec="seconds"),
+        "commit": _git("rev-parse", "HEAD"),
+        "changed": bool(_git("status", "--porcelain", "--", "src")),
+        "machine": {
+            "system": f"{platform.system()} {platform.release()}",
+            "processor": _processor(),
+            "cores": os.cpu_count(),
+            "python": platform.python_version(),
+            "load": os.getloadavg()[0],
+        },
+        "versions": {name: _version(name) for name in ("likewise", "numpy", "numba", "polars", "torch")},
+    }
+
+
+def table(result: dict[str, Any]) -> str:
+    """A result as Markdown."""
+    heads = ["contender", "version", *HEAD[result["task"]], "fit s", "answer s", "peak MB", f"fit, ratio to {_first(result)}"]
+    rows = []
+    for one in result["contenders"]:
+        if "problem" in one:
+            rows.append([one["name"], "failed: " + one["problem"].splitlines()[-1][:80]] + [""] * (len(heads) - 2))
+            continue
+        m, ratio = one["median"], one["ratios"]["fit_seconds"]
+        spread = f"{ratio['median']:.2f} ({ratio['least']:.2f} to {ratio['greatest']:.2f})"
+        figures = [f"{m[name]:.4f}" for name in HEAD[result["task"]]]
+        rows.append(
+            [one["name"], one["version"], *figures, f"{m['fit_seconds']:.2f}", f"{m['answer_seconds']:.2f}", f"{m['peak_mb']:.0f}", spread]
+        )
+    lines = ["| " + " | ".join(row) + " |" for row in [heads, ["---"] * len(heads), *rows]]
+    return "\n".join([f"### {result['suite']}, {result['repeats']} repeats, {result['threads']} thread(s)", "", *lines])
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    known = suites()
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--suite", action="append", choices=known, help="a suite of suites.toml; may be given again")
+    parser.add_argument("--full", action="store_true", help="every suite; needs LIKEWISE_DATA")
+    parser.add_argument("--only", action="append", default=[], help="contenders whose name holds this word; may be given again")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--out", type=Path, default=RESULTS, help="folder for the JSON")
+    args = parser.parse_args(arguments)
+    chosen = args.suite or [name for name, suite in known.items() if args.full or suite.sample]
+    args.out.mkdir(parents=True, exist_ok=True)
+    for name in chosen:
+        print(f"\n{name}", flush=True)
+        try:
+            result = run_suite(known[name], args.repeats, args.threads, args.only)
+        except NoDataError as error:
+            print(f"skipped: {error}", file=sys.stderr)
+            return 2
+        (args.out / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n")
+        print("\n" + table(result), flush=True)
+    return 0
+
+
+def _line(found: dict[str, Any], task: str) -> str:
+    if "problem" in found:
+        return "FAILED " + found["problem"].splitlines()[-1][:100]
+    return (
+        "  ".join(f"{name} {found[name]:.4f}" for name in HEAD[task])
+        + f"  fit {found['fit_seconds']:.2f} s  peak {found['peak_mb']:.0f} MB"
+    )
+
+
+def _first(result: dict[str, Any]) -> str:
+    return next((str(one["ratio_to"]) for one in result["contenders"] if "ratio_to" in one), "nobody")
+
+
+def _git(*arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True)
+    return done.stdout.strip() if done.returncode == 0 else "unknown"
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+def _version(package: str) -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
