@@ -1,0 +1,181 @@
+"""The blocked update: every row of a field drawn from its Gaussian conditional, given all other fields.
+
+A row `(v, b)` of width `k + 1` meets each of its ratings with the design `(sum of the other fields' v, 1)`, so that
+
+    precision = prior precision + sum of w d d'        mean = precision^-1 (prior precision prior mean + sum of w d t)
+
+A row's ratings are gathered side by side, a chunk at a time, as `[column, rating]` with the target as one more column; the
+precision and the right-hand side are then dot products of long contiguous rows, which vectorise, four by four so that each load
+serves four products. Chunks are summed in float64.
+"""
+
+import math
+
+import numpy as np
+from numba import njit
+
+from likewise.models.streams import fill_normals, stream
+
+CHUNK = 256
+_STRIDE = CHUNK + 16  # not a power of two, or the columns would share cache sets
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _gram_tile(d, x, y, n, a):  # type: ignore[no-untyped-def]
+    """Add sixteen dot products of the first n ratings: a[x + i, y + j] += d[x + i] . d[y + j]."""
+    z = np.float32(0)
+    s00 = s01 = s02 = s03 = s10 = s11 = s12 = s13 = z
+    s20 = s21 = s22 = s23 = s30 = s31 = s32 = s33 = z
+    x0, x1, x2, x3 = d[x], d[x + 1], d[x + 2], d[x + 3]
+    y0, y1, y2, y3 = d[y], d[y + 1], d[y + 2], d[y + 3]
+    for r in range(n):
+        p0, p1, p2, p3 = x0[r], x1[r], x2[r], x3[r]
+        q0, q1, q2, q3 = y0[r], y1[r], y2[r], y3[r]
+        s00 += p0 * q0
+        s01 += p0 * q1
+        s02 += p0 * q2
+        s03 += p0 * q3
+        s10 += p1 * q0
+        s11 += p1 * q1
+        s12 += p1 * q2
+        s13 += p1 * q3
+        s20 += p2 * q0
+        s21 += p2 * q1
+        s22 += p2 * q2
+        s23 += p2 * q3
+        s30 += p3 * q0
+        s31 += p3 * q1
+        s32 += p3 * q2
+        s33 += p3 * q3
+    a[x, y] += s00
+    a[x, y + 1] += s01
+    a[x, y + 2] += s02
+    a[x, y + 3] += s03
+    a[x + 1, y] += s10
+    a[x + 1, y + 1] += s11
+    a[x + 1, y + 2] += s12
+    a[x + 1, y + 3] += s13
+    a[x + 2, y] += s20
+    a[x + 2, y + 1] += s21
+    a[x + 2, y + 2] += s22
+    a[x + 2, y + 3] += s23
+    a[x + 3, y] += s30
+    a[x + 3, y + 1] += s31
+    a[x + 3, y + 2] += s32
+    a[x + 3, y + 3] += s33
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _gather(table, partners, start, n, targets, place, weights, d):  # type: ignore[no-untyped-def]
+    """Columns of a chunk of ratings into d [column, rating], each scaled by the square root of its weight; pads to a multiple of 16."""
+    k = table.shape[1] - 1
+    fields = partners.shape[1]
+    for r in range(n):
+        e = start + r
+        at = place[e] if place.shape[0] else e
+        offset = np.float32(0)
+        first = True
+        for f in range(fields):
+            row = partners[e, f]
+            if row < 0:
+                continue
+            offset += table[row, k]
+            if first:
+                for x in range(k):
+                    d[x, r] = table[row, x]
+                first = False
+            else:
+                for x in range(k):
+                    offset += d[x, r] * table[row, x]
+                    d[x, r] += table[row, x]
+        if first:
+            for x in range(k):
+                d[x, r] = 0
+        t = targets[at] - offset
+        if weights.shape[0]:
+            s = np.float32(math.sqrt(weights[at]))
+            for x in range(k):
+                d[x, r] *= s
+            d[k, r] = s
+            d[k + 1, r] = s * t
+        else:
+            d[k, r] = 1
+            d[k + 1, r] = t
+    padded = (n + 15) // 16 * 16
+    for x in range(k + 2):
+        for r in range(n, padded):
+            d[x, r] = 0
+    return padded
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _cholesky(a, n):  # type: ignore[no-untyped-def]
+    """Lower factor of the leading n x n block, in place, with the reciprocal of the diagonal on the diagonal."""
+    for x in range(n):
+        for y in range(x):
+            s = a[x, y]
+            for z in range(y):
+                s -= a[x, z] * a[y, z]
+            a[x, y] = s * a[y, y]
+        s = a[x, x]
+        for z in range(x):
+            s -= a[x, z] * a[x, z]
+        a[x, x] = 1.0 / math.sqrt(max(s, 1e-12))
+
+
+@njit(cache=True, nogil=True)
+def draw_rows(first, last, indptr, partners, place, targets, weights, alpha, table, prior_mean, prior_precision, key, noise, out):  # type: ignore[no-untyped-def]
+    """Draw rows [first, last) of one field into `out` [row, k + 1], which may be the field's part of the table itself.
+
+    Parameters
+    ----------
+    indptr : int64 [row + 1], partners : int32 [entry, other field], place : int32 [entry] or empty
+        The field's ratings sorted by row; the other fields' rows in `table`, -1 where unknown; where each is in `targets`.
+    targets, weights : float32 [rating]; weights may be empty, for all one.
+    alpha : float, precision of the noise at weight one.
+    table : float32 [row of any field, k + 1]
+    prior_mean : float32 [row, k + 1] or [1, k + 1] for all rows alike.
+    prior_precision : float64 [k + 1, k + 1]
+    key : uint64, noise : float
+        1 draws, -1 draws the mirror image of that around the conditional mean, 0 takes the conditional mean.
+    """
+    width = table.shape[1]
+    tiles = (width + 1 + 3) // 4 * 4
+    d = np.zeros((tiles, _STRIDE), np.float32)
+    a = np.empty((tiles, tiles), np.float64)
+    x_ = np.empty(width, np.float64)
+    shared = prior_mean.shape[0] == 1
+    for row in range(first, last):
+        for x in range(tiles):
+            for y in range(tiles):
+                a[x, y] = 0
+        for start in range(indptr[row], indptr[row + 1], CHUNK):
+            n = _gather(table, partners, start, min(CHUNK, indptr[row + 1] - start), targets, place, weights, d)
+            for x in range(0, tiles, 4):
+                for y in range(0, x + 4, 4):
+                    _gram_tile(d, x, y, n, a)
+        mean = prior_mean[0 if shared else row]
+        for x in range(width):
+            s = alpha * a[width, x]
+            for y in range(width):
+                s += prior_precision[x, y] * mean[y]
+            x_[x] = s
+            for y in range(x + 1):
+                a[x, y] = alpha * a[x, y] + prior_precision[x, y]
+        _cholesky(a, width)
+        z = a[width]  # its right-hand side is used up: room for the noise
+        fill_normals(stream(key, row), z[:width])
+        for x in range(width):
+            s = x_[x]
+            for y in range(x):
+                s -= a[x, y] * x_[y]
+            x_[x] = s * a[x, x]
+        for x in range(width):
+            x_[x] += noise * z[x]
+        for x in range(width - 1, -1, -1):
+            s = x_[x]
+            for y in range(x + 1, width):
+                s -= a[y, x] * x_[y]
+            x_[x] = s * a[x, x]
+        for x in range(width):
+            out[row, x] = x_[x]

@@ -1,0 +1,253 @@
+"""The posterior of the dot product: many draws of its parameters, which answer together.
+
+    score(u, i) = mean over draws of  centre + b_u + b_i + v_u . v_i
+
+With contexts c the pairs (u, c), (i, c), (c, c') meet as well, as in factorisation machines (Rendle, 2010). A mean of dot products
+is a dot product of the draws side by side: people are (v, b, 1) of each draw and items (v, 1, b) / draws, so ranking is the same
+single matrix product as for one draw. People carry one column more, the logarithm of how precise their ratings are.
+A row never seen is the prior mean of its field; a context not given is the mean of those in training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from likewise.data.csr import CSR
+from likewise.data.interactions import Histories
+from likewise.models.base import Arrays, Context, FittedModel, Parts, Predictive, Side, dot_rows
+from likewise.models.dot import Dot
+from likewise.models.draws import FieldDraws
+from likewise.models.link import Link
+from likewise.models.observed import Observed
+from likewise.shapes import Floats, Rows
+
+
+@dataclass(frozen=True, eq=False)
+class FittedPosterior(FittedModel[Floats]):
+    """Draws from the posterior of `Dot`.
+
+    Parameters
+    ----------
+    users, items : FieldDraws
+    contexts : mapping of name to FieldDraws
+    usual : mapping of name to float32 [draw, width]
+        Mean context row of the training ratings under each draw: what stands in for a context that is not given.
+    observed : Observed
+        How a rating comes from a score: scale, noise, cut points.
+    """
+
+    config: Dot
+    users: FieldDraws
+    items: FieldDraws
+    observed: Observed
+    contexts: Mapping[str, FieldDraws] = field(default_factory=dict)
+    usual: Mapping[str, Floats] = field(default_factory=dict)
+
+    @property
+    def link(self) -> Link:
+        return self.observed.link
+
+    @property
+    def n_users(self) -> int:
+        return len(self.users)
+
+    @property
+    def n_items(self) -> int:
+        return len(self.items)
+
+    @property
+    def n_draws(self) -> int:
+        """Draws kept."""
+        return self.users.n_draws
+
+    # ---- people --------------------------------------------------------------------------------------------------------------
+
+    def people(self, users: Rows) -> Floats:
+        """Trained people, float32 [batch, draw * (k + 2) + 1]."""
+        return self._people(self.users.take(users), self.users.scales(users))
+
+    def fold_in(self, histories: Histories, features: CSR | None = None) -> Floats:
+        """People never trained on, drawn from their conditional under each draw."""
+        targets, weights, side = self._design("item", histories)
+        rows = self.users.fold(histories, features, side, self.observed.alpha, targets, weights)
+        return self._people(rows, np.ones(len(rows), np.float32))
+
+    def with_people(self, users: Rows, people: Floats) -> Self:
+        return replace(self, users=self.users.with_rows(users, self._rows(people)[:, :, :-1], np.exp(people[:, -1])))
+
+    def with_items(self, items: Rows, histories: Histories, features: CSR | None = None) -> Self:
+        targets, weights, side = self._design("user", histories)
+        rows = self.items.fold(histories, features, side, self.observed.alpha, targets, weights)
+        grown = self.items.with_rows(items, rows, np.ones(len(rows), np.float32))
+        return replace(self, items=grown)
+
+    # ---- scores --------------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def item_vectors(self) -> Floats:
+        """float32 [item, draw * (k + 2) + 1], so that score = people @ item_vectors.T."""
+        return self._item_side(np.arange(self.n_items, dtype=np.int32), None)
+
+    def score(self, people: Floats, items: Rows | None = None) -> Floats:
+        vectors = self.item_vectors if items is None else self._items(items)
+        return people @ vectors.T
+
+    def score_pairs(self, people: Floats, items: Rows, context: Context | None = None) -> Floats:
+        vectors = self._items(items) if self._is_usual(context) else self._item_side(items, context)
+        return dot_rows(people, vectors)
+
+    def draws_of_pairs(self, people: Floats, items: Rows, context: Context | None = None) -> Floats:
+        """Score of each pair under each draw, float32 [batch, draw]."""
+        vectors = self._items(items) if self._is_usual(context) else self._item_side(items, context)
+        shape = (len(people), self.n_draws, -1)
+        return np.einsum("bsk,bsk->bs", people[:, :-1].reshape(shape), vectors[:, :-1].reshape(shape)) * np.float32(self.n_draws)
+
+    def predictive(self, people: Floats, items: Rows, context: Context | None = None) -> Predictive:
+        """The distribution of each rating: uncertainty of the parameters, and noise of people and items."""
+        scale = np.exp(people[:, -1]) * self.items.scales(items)
+        return self.observed.predictive(self.draws_of_pairs(people, items, context), scale)
+
+    def vectors_of_draw(self, draw: int) -> tuple[Floats, Floats]:
+        """Users [user, k + 2] and items [item, k + 2] of one draw: one plausible model, for Thompson sampling."""
+        users = self.users.rows[:, draw].astype(np.float32)
+        items = self.item_vectors[:, :-1].reshape(self.n_items, self.n_draws, -1)[:, draw] * np.float32(self.n_draws)
+        return np.column_stack([users, np.ones(len(users), np.float32)]), items
+
+    # ---- reasons -------------------------------------------------------------------------------------------------------------
+
+    def explain(self, people: Floats, histories: Histories, item: int, context: Context | None = None) -> list[Parts]:
+        """The conditional mean of a person's row is linear in the ratings: parts are exact, averaged over draws.
+
+        `extra` holds what the prior knew from features and history, and what the draws differ from their mean by.
+        """
+        rows = np.array([item], np.int32)
+        named = None if context is None else {name: value[:1] for name, value in context.items()}
+        vector = self._item_side(rows, named)[0] if not self._is_usual(named) else self._items(rows)[0]
+        return [self._parts(people[n], histories.take(np.array([n], np.int32)), vector) for n in range(len(people))]
+
+    def factors(self, side: Side) -> Floats:
+        """Directions of the mean score: the right side of its truncated singular value decomposition, [row, factor]."""
+        return self._axes[0] if side == "user" else self._axes[1]
+
+    # ---- keeping -------------------------------------------------------------------------------------------------------------
+
+    def state(self) -> Arrays:
+        arrays = {**self.users.state("users"), **self.items.state("items"), **self.observed.state()}
+        for name, draws in self.contexts.items():
+            arrays |= draws.state(f"context:{name}") | {f"usual:{name}": self.usual[name]}
+        return arrays
+
+    @classmethod
+    def from_state(cls, config: Dot, state: Mapping[str, NDArray[Any]]) -> Self:
+        names = [key.removeprefix("usual:") for key in state if key.startswith("usual:")]
+        return cls(
+            config,
+            FieldDraws.from_state("users", state),
+            FieldDraws.from_state("items", state),
+            Observed.from_state(state),
+            {name: FieldDraws.from_state(f"context:{name}", state) for name in names},
+            {name: state[f"usual:{name}"] for name in names},
+        )
+
+    # ---- inside --------------------------------------------------------------------------------------------------------------
+
+    def _people(self, rows: Floats, scales: Floats) -> Floats:
+        n, draws, width = rows.shape
+        people = np.ones((n, draws * (width + 1) + 1), np.float32)
+        people[:, :-1].reshape(n, draws, width + 1)[:, :, :width] = rows
+        people[:, -1] = np.log(scales)
+        return people
+
+    def _rows(self, people: Floats) -> Floats:
+        """People as [batch, draw, (v, b, 1)]."""
+        return people[:, :-1].reshape(len(people), self.n_draws, -1)
+
+    def _items(self, items: Rows) -> Floats:
+        if len(items) and items.min() >= 0:
+            return self.item_vectors[items]
+        return self._item_side(items, None)
+
+    def _is_usual(self, context: Context | None) -> bool:
+        return not self.contexts or not context or not set(context) & set(self.contexts)
+
+    def _item_side(self, items: Rows, context: Context | None) -> Floats:
+        """Items with their context as one row, (v, unit, b) of each draw, in the units of the score."""
+        rows = self._with_context(self.items.take(items), context)
+        unit = np.float32(self.observed.unit)
+        n, draws, width = rows.shape
+        side = np.zeros((n, draws * (width + 1) + 1), np.float32)
+        parts = side[:, :-1].reshape(n, draws, width + 1)
+        parts[:, :, : width - 1] = rows[:, :, :-1] * (unit / draws)
+        parts[:, :, width - 1] = unit / draws
+        parts[:, :, width] = (rows[:, :, -1] * unit + np.float32(self.observed.centre)) / draws
+        return side
+
+    def _with_context(self, rows: Floats, context: Context | None) -> Floats:
+        """Rows of one side that have taken up the context: v + v_c, b + b_c + v . v_c."""
+        for name, draws in self.contexts.items():
+            given = (context or {}).get(name)
+            usual = self.usual[name]
+            other = usual[None] if given is None else np.where((given >= 0)[:, None, None], draws.take(given), usual)
+            meet = (rows[:, :, :-1] * other[:, :, :-1]).sum(2)
+            rows = rows + other
+            rows[:, :, -1] += meet
+        return rows
+
+    def _design(self, side: Side, histories: Histories) -> tuple[Floats, Floats, Floats]:
+        """Targets and weights of ratings, and the rows of the side they are with, [row, draw, width], unknown ones left out."""
+        other = self.items if side == "item" else self.users
+        everything = self._item_draws if side == "item" else self._user_draws
+        ratings = np.ones(len(histories.rows), np.float32) if histories.ratings is None else histories.ratings
+        weights = other.scales(histories.rows)
+        if histories.weights is not None:
+            weights = weights * histories.weights
+        return self.observed.targets(ratings), weights.astype(np.float32), everything
+
+    @cached_property
+    def _item_draws(self) -> Floats:
+        return self._with_context(self.items.rows.astype(np.float32), None)
+
+    @cached_property
+    def _user_draws(self) -> Floats:
+        return self._with_context(self.users.rows.astype(np.float32), None)
+
+    def _parts(self, person: Floats, history: Histories, vector: Floats) -> Parts:
+        rows = self._rows(person[None])[0, :, :-1].astype(np.float64)
+        item = vector[:-1].reshape(self.n_draws, -1).astype(np.float64)
+        slope, own = item[:, :-1], float(item[:, -1].sum() - self.observed.centre)
+        targets, weights, side = self._design("item", history)
+        design = side[history.rows].transpose(1, 0, 2).astype(np.float64)
+        rest = targets - design[:, :, -1]
+        design[:, :, -1] = 1
+        strength = weights * np.exp(person[-1]) * self.observed.alpha[:, None]
+        precision = self.users.precision + np.einsum("snk,sn,snl->skl", design, strength, design)
+        pull = np.linalg.solve(precision, slope[:, :, None])[:, :, 0]
+        taste = (np.einsum("sk,snk->sn", pull, design) * strength * rest).sum(0)
+        lift = np.einsum("sk,skl->sl", pull, self.users.precision)
+        general = float((lift * self.users.mean).sum())
+        known = self.users.prior_means(history, None)[0] - self.users.mean
+        about = {"history": float((lift * known).sum())} if self.users.history is not None else {}
+        score = float(np.float32(person @ vector))
+        rest_of_it = score - self.observed.centre - own - general - float(taste.sum()) - sum(about.values())
+        about["features and draws"] = rest_of_it
+        response = float(self.link.respond(np.array([score], np.float32))[0])
+        return Parts(self.observed.centre, general, own, taste.astype(np.float32), score, response, about)
+
+    @cached_property
+    def _axes(self) -> tuple[Floats, Floats]:
+        """Factors of users and items whose dot product is the mean over draws of v . v, by a randomised range finder."""
+        k = self.users.rows.shape[2] - 1
+        users = self.users.rows[:, :, :-1].reshape(self.n_users, -1).astype(np.float32)
+        items = self.items.rows[:, :, :-1].reshape(self.n_items, -1).astype(np.float32) / np.float32(self.n_draws)
+        basis = items @ (users.T @ np.random.default_rng(0).standard_normal((self.n_users, k + 8), np.float32))
+        for _ in range(2):
+            basis = np.linalg.qr(items @ (users.T @ (users @ (items.T @ basis))))[0]
+        left, size, right = np.linalg.svd(users @ (items.T @ basis), full_matrices=False)
+        root = np.sqrt(size[:k])
+        return (left[:, :k] * root).astype(np.float32), (basis @ (right[:k].T * root)).astype(np.float32)

@@ -1,0 +1,118 @@
+"""One chain: the state of the sampler, and a sweep that draws all of it once, each part given the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from likewise.models.conditional import draw_rows
+from likewise.models.streams import derived_key
+from likewise.parallel import in_threads
+from likewise.shapes import Floats
+from likewise.solvers.gibbs.hyper import Doubles, NormalWishart
+from likewise.solvers.gibbs.layout import Field, Layout
+from likewise.solvers.gibbs.noise import Noise, all_scores
+from likewise.solvers.gibbs.side import Block
+
+PIECES = 16
+
+
+@dataclass(frozen=True, eq=False)
+class FieldPrior:
+    """Prior of a field's rows in the last sweep: general mean and precision, and each row's own mean."""
+
+    mean: Doubles
+    precision: Doubles
+    rows: Floats
+
+
+class Chain:
+    """A Gibbs chain over the rows of all fields, their priors, their features' coefficients, and the noise.
+
+    Parameters
+    ----------
+    layout : Layout
+    targets : float32 [rating] in the layout's order
+    noise : Noise
+    blocks : mapping of field name to the blocks of its features
+    width : int
+        factors + 1
+    prior : NormalWishart
+    key : (seed, chain)
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        targets: Floats,
+        noise: Noise,
+        blocks: Mapping[str, list[Block]],
+        width: int,
+        prior: NormalWishart,
+        key: tuple[int, int],
+        threads: int | None = None,
+    ):
+        self.layout, self.targets, self.noise, self.blocks = layout, targets, noise, blocks
+        self.prior, self.key, self.threads = prior, key, threads
+        self.sweeps = 0
+        rng = np.random.default_rng([*key, 0])
+        self.table = (0.1 * rng.standard_normal((layout.n_rows, width))).astype(np.float32)
+        self.table[:, -1] = 0
+        self.scores = np.zeros(len(targets), np.float32)
+        self.priors: dict[str, FieldPrior] = {}
+
+    def sweep(self) -> None:
+        """Draw everything once."""
+        self.sweeps += 1
+        rng = np.random.default_rng([*self.key, self.sweeps])
+        for n, field in enumerate(self.layout.fields):
+            self.priors[field.name] = self._draw_prior(field, rng)
+            self.draw_field(field, derived_key(*self.key, self.sweeps, n), 1.0, self.table[field.rows])
+        self.scores = all_scores(self.layout.rows, self.table, self.threads)
+        self.noise.draw((self.targets - self.scores) ** 2, rng, (*self.key, self.sweeps, 99), self.threads)
+
+    def draw_field(self, field: Field, key: np.uint64, sign: float, out: Floats) -> None:
+        """Draw a field's rows into `out` from their conditional; sign -1 mirrors the noise."""
+        prior = self.priors[field.name]
+        parts = field.parts(PIECES, self.table.shape[1])
+
+        def work(piece: int) -> None:
+            first, last = parts[piece]
+            draw_rows(
+                first,
+                last,
+                field.indptr,
+                field.partners,
+                field.place,
+                self.targets,
+                self.noise.weights,
+                self.noise.alpha,
+                self.table,
+                prior.rows,
+                prior.precision,
+                key,
+                sign,
+                out,
+            )
+
+        in_threads(work, len(parts), self.threads)
+
+    def _draw_prior(self, field: Field, rng: np.random.Generator) -> FieldPrior:
+        rows = self.table[field.rows].astype(np.float64)
+        blocks = self.blocks.get(field.name, [])
+        effect = np.zeros((1, rows.shape[1]))
+        for block in blocks:
+            effect = effect + block.effect
+        mean, precision = self.prior.draw(rows - effect, rng)
+        for block in blocks:
+            effect = effect - block.effect
+            block.draw(rows - mean - effect, precision, rng)
+            effect = effect + block.effect
+        return FieldPrior(mean, precision, (mean + effect).astype(np.float32))
+
+    @property
+    def error(self) -> float:
+        """Root mean squared error of the current draw on the training ratings, in their own units."""
+        return float(np.sqrt(np.mean((self.targets - self.scores) ** 2)))

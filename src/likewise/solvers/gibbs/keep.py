@@ -1,0 +1,113 @@
+"""The draws that the fitted model answers from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from likewise.data.dataset import Dataset
+from likewise.models.dot import Dot
+from likewise.models.draws import FieldDraws
+from likewise.models.observed import Observed
+from likewise.models.posterior import FittedPosterior
+from likewise.models.streams import derived_key
+from likewise.shapes import Floats
+from likewise.solvers.gibbs.chain import Chain
+
+if TYPE_CHECKING:
+    from likewise.solvers.gibbs.sample import Problem
+    from likewise.solvers.gibbs.settings import Gibbs
+
+_KEEP_KEY = 5
+
+
+class Kept:
+    """Draws set aside, evenly spaced over the chains.
+
+    Users are drawn once more for the draw that is kept, every second time with the mirror image of the noise before: the noise
+    then cancels from the mean, which needs far fewer draws.
+    """
+
+    def __init__(self, solver: Gibbs, problem: Problem):
+        self.problem = problem
+        per_chain = max(1, min(solver.draws, solver.draws_kept // solver.chains))
+        self.places = set(np.unique(np.linspace(0, solver.draws - 1, per_chain).round().astype(int)).tolist())
+        self.rows: dict[str, list[NDArray[np.float16]]] = {}
+        self.means: dict[str, list[Floats]] = {}
+        self.precisions: dict[str, list[NDArray[np.float64]]] = {}
+        self.coefficients: dict[tuple[str, str], list[NDArray[np.float16]]] = {}
+        self.alphas: list[float] = []
+        self.scales = np.zeros(problem.layout.n_rows)
+        self.usual: dict[str, list[Floats]] = {}
+
+    def __len__(self) -> int:
+        return len(self.alphas)
+
+    def take(self, chain: Chain, draw: int) -> None:
+        """Set this draw aside if it is one of those to keep."""
+        if draw in self.places:
+            self._take(chain)
+
+    def need_one(self, chain: Chain) -> bool:
+        """Make sure that there is a draw to answer from; always False, for "stop"."""
+        if not len(self):
+            self._take(chain)
+        return False
+
+    def _take(self, chain: Chain) -> None:
+        number = len(self)
+        for field in chain.layout.fields:
+            rows = chain.table[field.rows]
+            if field.name == "user":
+                rows = np.empty_like(rows)
+                chain.draw_field(field, derived_key(*chain.key, _KEEP_KEY, number // 2), 1.0 - 2.0 * (number % 2), rows)
+            self.rows.setdefault(field.name, []).append(np.clip(rows, -6e4, 6e4).astype(np.float16))
+            prior = chain.priors[field.name]
+            self.means.setdefault(field.name, []).append(prior.mean.astype(np.float32))
+            self.precisions.setdefault(field.name, []).append(prior.precision)
+            if field.name not in ("user", "item"):
+                counts = np.diff(field.indptr)
+                usual = counts @ chain.table[field.rows] / max(counts.sum(), 1)
+                self.usual.setdefault(field.name, []).append(usual.astype(np.float32))
+        for name, blocks in chain.blocks.items():
+            for block in blocks:
+                self.coefficients.setdefault((name, block.name), []).append(block.coefficients().astype(np.float16))
+        self.alphas.append(chain.noise.alpha)
+        self.scales += np.log(chain.noise.scales)
+
+    def fitted(self, model: Dot, data: Dataset) -> FittedPosterior:
+        """The model of the draws so far."""
+        draws = {field.name: self._field(field.name, field.rows, data) for field in self.problem.layout.fields}
+        observed = Observed("gaussian", self.problem.link, self.problem.centre, self.problem.unit, np.array(self.alphas, np.float32))
+        users, items = draws.pop("user"), draws.pop("item")
+        return FittedPosterior(model, users, items, observed, draws, {name: np.stack(rows) for name, rows in self.usual.items()})
+
+    def _field(self, name: str, rows: slice, data: Dataset) -> FieldDraws:
+        scale = np.exp(self.scales[rows] / len(self)).astype(np.float32)
+        return FieldDraws(
+            np.stack(self.rows[name], 1),
+            np.stack(self.means[name]),
+            np.stack(self.precisions[name]),
+            scale,
+            self._features(name, data),
+            self._history(name),
+        )
+
+    def _history(self, name: str) -> Any:
+        found = self.coefficients.get((name, "history" if name == "user" else "raters"))
+        return None if found is None else np.stack(found, 1)
+
+    def _features(self, name: str, data: Dataset) -> Any:
+        """Coefficients of all columns of the data set's design, zero for those of blocks that were left out."""
+        used = [given for given in self.problem.given if given.field == name and given.start is not None]
+        features = data.user_features if name == "user" else data.item_features
+        if not used or features is None:
+            return None
+        width = self.means[name][0].shape[-1]
+        everything = np.zeros((features.width, len(self), width), np.float16)
+        for given in used:
+            start = given.start or 0
+            everything[start : start + given.x.width] = np.stack(self.coefficients[name, given.name], 1)
+        return everything
