@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -16,10 +16,13 @@ from likewise.data.columns import pairs_frame
 from likewise.data.csr import CSR
 from likewise.data.dataset import Dataset
 from likewise.data.features import align
+from likewise.data.interactions import Histories
 from likewise.errors import InputError, UnknownIdError
 from likewise.models.base import FittedModel
 from likewise.models.popularity import Popularity
+from likewise.ranking.catalogue import Catalogue
 from likewise.ranking.filters import Filters, compile_filters, rank_filtered
+from likewise.ranking.rerank import Rerank, Signals
 from likewise.ranking.similar import similar as nearest
 from likewise.ranking.topk import TopK
 from likewise.shapes import Rows
@@ -37,7 +40,7 @@ class ListRequest:
     filters: Filters = field(default_factory=Filters)
     filter_seen: bool = True
     cold: Cold = "popular"
-    rerank: Any = None
+    rerank: Rerank | None = None
 
     def __post_init__(self) -> None:
         if self.k < 1:
@@ -72,6 +75,29 @@ class Answers:
         table = self.data.item_table
         return ids.to_frame() if table is None else align(table, "item_id", self.data.items).insert_column(0, ids)
 
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        """The item table made ready for conditions; remembers what it was asked."""
+        return Catalogue(self.item_table)
+
+    @cached_property
+    def signals(self) -> Signals:
+        """What re-ranking knows of the items: factors (genres where there are none), popularity, age, genres."""
+        kinds = self.catalogue.members("genres").by_item if "genres" in self.item_table.columns else None
+        vectors = self.fitted.factors("item")
+        if vectors is None and kinds is not None:
+            vectors = kinds.toarray()
+        return Signals.of(self.data.interactions, vectors, kinds)
+
+    def ranked(self, people: Any, k: int, exclude: CSR | None, ask: ListRequest, histories: Histories, popular: bool = False) -> TopK:
+        """Lists of people as the request wants them, from the model or (`popular`) from popularity."""
+        rerank = ask.rerank
+        if rerank is None or rerank.plain:
+            return rank_filtered(self.popular if popular else self.fitted, people, k, exclude, ask.filters)
+        if popular:  # counts have no posterior to explore
+            rerank = replace(rerank, exploration=0.0)
+        return rank_filtered(self.popular if popular else self.fitted, people, k, exclude, ask.filters, rerank, self.signals, histories)
+
     def name(self, item: int) -> str:
         """The title of an item row, its id where it has none; "unknown" for row -1."""
         if item < 0:
@@ -86,8 +112,8 @@ class Answers:
 
     def filters(self, where: str | None = None, allow: Any = None, deny: Any = None, caps: Mapping[str, int] | None = None) -> Filters:
         """Filters checked and compiled for this catalogue; allow and deny are ids or titles."""
-        rows = {name: None if ids is None else self.titles.rows(ids) for name, ids in (("allow", allow), ("deny", deny))}
-        return compile_filters(self.item_table, where=where, caps=caps, **rows)
+        allowed, denied = (None if ids is None else self.titles.rows(ids) for ids in (allow, deny))
+        return compile_filters(self.catalogue, where=where, caps=caps, allow=allowed, deny=denied)
 
     def predictions(self, pairs: pl.DataFrame, cold: Cold) -> pl.DataFrame:
         """Columns `score` (the response) and `source` for each pair."""
@@ -123,7 +149,7 @@ class Answers:
             popular = source == "cold" and ask.cold == "popular"
             model, who = self.popular if popular else self.fitted, rows[mask]
             seen = seen_items(self.data, who) if ask.filter_seen else None
-            ranked = rank_filtered(model, model.people(who), ask.k, seen, ask.filters, rerank=ask.rerank)
+            ranked = self.ranked(model.people(who), ask.k, seen, ask, self.data.interactions.by_user.take(who), popular)
             if popular:
                 ranked = _scored_by(self.fitted, ranked)
             frames.append(self.list_frame(np.flatnonzero(mask), ranked, source))

@@ -17,7 +17,6 @@ from likewise.data.interactions import Histories
 from likewise.errors import InputError
 from likewise.people.reasons import Reasons, reasons_of
 from likewise.people.recency import recency
-from likewise.ranking.filters import rank_filtered
 from likewise.shapes import Floats, Rows
 
 
@@ -77,7 +76,7 @@ class Visitor:
     def ranked(self, ask: ListRequest, explain: bool = False) -> tuple[pl.DataFrame, Rows]:
         """The list as a polars frame, and its item rows."""
         seen = self.history.csr(len(self.answers.data.items)) if ask.filter_seen else None
-        found = rank_filtered(self.answers.fitted, self.person, ask.k, seen, ask.filters, rerank=ask.rerank)
+        found = self.answers.ranked(self.person, ask.k, seen, ask, self.history)
         frame = self.answers.list_frame(np.zeros(1, np.int64), found, self.source).drop("position")
         rows = found.items[0][found.items[0] >= 0]
         if explain:
