@@ -40,7 +40,8 @@ def to_polars(source: Any) -> pl.DataFrame:
         if hasattr(source, "__arrow_c_stream__"):
             return pl.DataFrame(pl.from_arrow(source))
         if isinstance(source, Sequence) and not isinstance(source, str) and source and isinstance(source[0], Sequence | Mapping):
-            return pl.DataFrame(source, orient="row", infer_schema_length=None)
+            frame = pl.DataFrame(source, orient="row", infer_schema_length=None)
+            return frame if isinstance(source[0], Mapping) else frame.rename({c: f"column_{n + 1}" for n, c in enumerate(frame.columns)})
     except (pl.exceptions.PolarsError, TypeError, ValueError) as problem:
         raise InputError(f"the table could not be read as columns: {problem}") from None
     raise InputError(

@@ -184,4 +184,9 @@ def _joined(table: pl.DataFrame, fresh: pl.DataFrame, key: str) -> pl.DataFrame:
 
 
 def _is_rows(source: Sequence[Any]) -> bool:
-    return bool(source) and isinstance(source[0], dict | tuple)
+    """Rows of one table, tuples or mappings of name to value, rather than several tables."""
+    return bool(source) and all(isinstance(row, tuple | dict) and not (isinstance(row, dict) and _is_columns(row)) for row in source)
+
+
+def _is_columns(mapping: dict[str, Any]) -> bool:
+    return all(isinstance(column, Sequence | np.ndarray | pl.Series) and not isinstance(column, str) for column in mapping.values())

@@ -230,9 +230,9 @@ def _series(values: NDArray[Any] | Sequence[Any]) -> pl.Series:
         if values.dtype.kind == "U":
             return pl.Series(values.tolist(), dtype=pl.String)
         return pl.Series(values)
-    plain = list(values)
+    plain: list[Any] = list(values)
     if any(isinstance(v, str) for v in plain):
-        return pl.Series([None if v is None else format(v) for v in plain], dtype=pl.String)
+        return pl.Series([None if v is None else str(v) for v in plain], dtype=pl.String)
     try:
         return pl.Series(plain, dtype=pl.Int64 if not plain else None)
     except (TypeError, OverflowError, pl.exceptions.PolarsError) as problem:
@@ -243,7 +243,7 @@ def _to_int(series: pl.Series) -> pl.Series:
     try:
         return series.cast(pl.Int64)
     except pl.exceptions.PolarsError:
-        raise InputError(f"int ids must lie below 2**63; the largest is {series.max()}: give them as strings") from None
+        raise InputError(f"int ids must lie below 2**63; the largest is {series.max()!r}: give them as strings") from None
 
 
 def _whole(series: pl.Series) -> pl.Series:
