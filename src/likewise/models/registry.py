@@ -15,6 +15,12 @@ MODELS = {
     "bias": "likewise.models.bias:Bias",
     "neighbours": "likewise.models.neighbours:Neighbours",
     "dot": "likewise.models.dot:Dot",
+    "mlp": "likewise.models.networks.mlp:MLP",
+    "neumf": "likewise.models.networks.neumf:NeuMF",
+    "two-tower": "likewise.models.networks.two_tower:TwoTower",
+    "svdpp": "likewise.models.networks.svdpp:SVDpp",
+    "dlrm": "likewise.models.networks.dlrm:DLRM",
+    "autorec": "likewise.models.networks.autorec:AutoRec",
 }
 """Name of a model -> its settings class."""
 
@@ -24,6 +30,9 @@ FITTED = {
     "neighbours": "likewise.models.neighbours:FittedNeighbours",
     "dot": "likewise.models.dot:FittedDot",
     "posterior": "likewise.models.posterior:FittedPosterior",
+    "implicit": "likewise.models.implicit:FittedImplicit",
+    "network": "likewise.models.networks.fitted:FittedNetwork",
+    "sums": "likewise.models.networks.sums:FittedSums",
 }
 """Name kept in an artifact -> the fitted class that reads its arrays. `Dot` has two: a point and a posterior."""
 
