@@ -25,7 +25,7 @@ from likewise.shapes import Floats, Mask, Rows
 MEASURED = 500
 """People on whom the recall is measured."""
 AHEAD = 4
-"""Candidates for each place of a list: what is hidden and what is near by accident still leave k."""
+"""Candidates for each place of a list and each item hidden: deep down the graph finds less of what is best."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +102,7 @@ class ItemIndex:
             raise InputError(f"k must be at least 1; got {k}")
         most = 0 if exclude is None or not exclude.n_rows else int(exclude.counts.max())
         people = np.asarray(people, np.float32)
-        kept = visible(self.candidates(people, AHEAD * k + most), exclude, allowed)
+        kept = visible(self.candidates(people, AHEAD * (k + most)), exclude, allowed)
         scores = np.einsum("bk,bck->bc", people, self.vectors[np.where(kept >= 0, kept, 0)]).astype(np.float32)
         lists = best_of(kept, scores, min(k, len(self.vectors)))
         return filled(lists, people, k, exclude, lambda some, hide: top_k(some, self.vectors, k, hide, allowed))
