@@ -26,7 +26,7 @@ from likewise.models.rows import RowPrior, shares, solve_rows
 from likewise.shapes import Floats, Rows
 
 Output = Literal["sigmoid", "clip", "free", "logistic"]
-Init = Literal["normal", "truncated", "scaled"]
+Init = Literal["normal", "truncated", "scaled", "small"]
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,9 @@ class Dot(Model):
         Squeeze into `range`, limit to it, leave the score, or make it the probability of a like.
     range : (low, high) or None
         For "sigmoid" and "clip"; None takes it from the data ("sigmoid" a little wider, as the ends are never reached).
-    init : "normal", "truncated" or "scaled"
-        Start of gradient solvers: normal with deviation 0.1, the same cut at two deviations, or normal / sqrt(factors).
+    init : "normal", "truncated", "scaled" or "small"
+        Start of gradient solvers: normal with deviation 0.1, the same cut at two deviations, normal / sqrt(factors), or deviation
+        0.005: factors that start near nothing learn the strongest tastes first, which is a regulariser of its own.
     """
 
     factors: int = 50
@@ -61,8 +62,8 @@ class Dot(Model):
             raise InputError(f"factors must be at least 1; got {self.factors}")
         if self.output not in ("sigmoid", "clip", "free", "logistic"):
             raise InputError(f"output must be 'sigmoid', 'clip', 'free' or 'logistic'; got {self.output!r}")
-        if self.init not in ("normal", "truncated", "scaled"):
-            raise InputError(f"init must be 'normal', 'truncated' or 'scaled'; got {self.init!r}")
+        if self.init not in ("normal", "truncated", "scaled", "small"):
+            raise InputError(f"init must be 'normal', 'truncated', 'scaled' or 'small'; got {self.init!r}")
         if self.range is not None:
             Link("clip", *self.range)  # refuses low >= high
 

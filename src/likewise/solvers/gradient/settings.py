@@ -7,14 +7,15 @@ stands for `AdamW(lr=0.005)` wherever an object is expected, and a bare name for
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from typing import Any, ClassVar, Literal, TypeAlias, TypeVar
+from typing import Any, ClassVar, Literal, TypeAlias, TypeVar, cast
 
 from likewise.data.dataset import Dataset
 from likewise.errors import InputError
 from likewise.models.base import Model
+from likewise.models.dot import Dot
 from likewise.solvers.base import Fit, Run, Solver, check_fits_together
 from likewise.solvers.gradient.checks import above, at_least, fraction, one_of
-from likewise.solvers.gradient.steps import OPTIMIZERS, SCHEDULES, SGD, AdamW, OneCycle, Optimizer, Schedule
+from likewise.solvers.gradient.steps import OPTIMIZERS, SCHEDULES, SGD, Adagrad, AdamW, OneCycle, Optimizer, Schedule
 
 # ---- loss, sampling, stopping -----------------------------------------------------------------------------------------------------
 
@@ -132,16 +133,20 @@ class Penalty:
     """What keeps weights small beside the optimiser's decay.
 
     l2, l1 : times half the square (the size) of the table rows that each event looks up, so often-seen rows are held more.
+    power : a row seen n times is held by l2 * (n / mean n)^-power at each event: with 0 all alike at each event, with 1 all alike in
+        an epoch. The one-pass kernel's alone.
     clip : longest gradient of all weights together; 0 for none.
     """
 
     l2: float = 0.0
     l1: float = 0.0
+    power: float = 0.0
     clip: float = 0.0
 
     def __post_init__(self) -> None:
         at_least("penalty.l2", self.l2, 0)
         at_least("penalty.l1", self.l1, 0)
+        at_least("penalty.power", self.power, 0)
         at_least("penalty.clip", self.clip, 0)
 
 
@@ -183,8 +188,8 @@ class Gradient(Solver):
     negatives : Negatives or None
         None: no negatives for losses on ratings, one uniform negative a row for losses that rank.
     balance : Balance or None
-    engine : "torch" is the loop; "one-pass" the compiled kernel for the dot product under squared error with SGD; "auto" takes
-        the kernel where it can do what is asked.
+    engine : "torch" is the loop; "one-pass" the compiled kernel for the dot product under "mse", "bce" or "bpr" with SGD or Adagrad,
+        one event a step; "auto" takes the kernel where it can do what is asked.
     """
 
     epochs: int = 5
@@ -226,7 +231,9 @@ class Gradient(Solver):
         if self._one_pass(model):
             from likewise.solvers.gradient import one_pass
 
-            return one_pass.fit(model, data, run, self)
+            return one_pass.fit(cast(Dot, model), data, run, self)
+        if self.penalty.power:
+            raise InputError("penalty.power is the one-pass kernel's alone; leave it at 0 or take what engine='one-pass' can do")
         from likewise.solvers.gradient import loop
 
         return loop.fit(model, data, run, self)
@@ -234,21 +241,28 @@ class Gradient(Solver):
     def _one_pass(self, model: Model) -> bool:
         able = (
             model.name == "dot"
-            and self.loss.name == "mse"
-            and isinstance(self.optimizer, SGD)
-            and self.optimizer.momentum == 0
-            and self.negatives is None
+            and self.loss.name in ("mse", "bce", "bpr")
+            and isinstance(self.optimizer, SGD | Adagrad)
+            and not self.optimizer.weight_decay
+            and not getattr(self.optimizer, "momentum", 0)
+            and (self.negatives is None or self._plain_negatives(self.negatives))
             and self.balance is None
-            and self.averaging == Averaging()
+            and self.averaging.ema == 0
+            and self.averaging.seeds == 1
             and not self.penalty.l1
             and not self.penalty.clip
         )
         if self.engine == "one-pass" and not able:
             raise InputError(
-                "engine 'one-pass' fits the dot product under loss 'mse' with SGD, without momentum, negatives, balance, averaging, "
-                "l1 or clip; use engine='torch' for the rest"
+                "engine 'one-pass' fits the dot product under loss 'mse', 'bce' or 'bpr' with SGD or Adagrad, even negatives of ratio "
+                "1, 2 ..., and without momentum, weight_decay (use penalty.l2), balance, ema, seeds, l1 or clip; use engine='torch' "
+                "for the rest"
             )
         return able and self.engine != "torch"
+
+    def _plain_negatives(self, wanted: Negatives) -> bool:
+        even = wanted.how == "uniform" and wanted.ratio >= 1 and wanted.target == 0
+        return even and self.loss.name != "mse"
 
     def _become(self, part: str, value: object) -> None:
         object.__setattr__(self, part, value)

@@ -1,0 +1,279 @@
+"""The dot product by the one-pass kernel: what `loop` does for networks, one event at a time and without torch.
+
+A rate is a rate per event here, and the batch size plays no part. Epochs, schedules, validation, early stopping, averaging and the
+endings are those of the loop.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from likewise.data.dataset import Dataset
+from likewise.errors import DivergedError, InputError
+from likewise.models.dot import Dot, FittedDot
+from likewise.models.link import Link
+from likewise.models.networks.base import through
+from likewise.parallel import thread_count
+from likewise.shapes import Floats
+from likewise.solvers.base import Event, Fit, Run
+from likewise.solvers.clock import CompileClock
+from likewise.solvers.gradient import schedules
+from likewise.solvers.gradient.grid import lay_out, side_for
+from likewise.solvers.gradient.held_out import HeldOut
+from likewise.solvers.gradient.kernel import BIAS, FREE, LOGISTIC, SIGMOID, Pace, descend, descend_pairs
+from likewise.solvers.gradient.settings import Gradient, Negatives
+from likewise.solvers.gradient.steps import SGD, Plateau
+from likewise.solvers.gradient.tables import Average, Parameters, own_items, start_tables
+
+log = logging.getLogger("likewise")
+
+PARTS = 8
+"""Times an epoch at which the rate is set anew, at least."""
+ADVICE = "lower the learning rate or warm up (schedule.warmup)"
+
+
+def fit(model: Dot, data: Dataset, run: Run, solver: Gradient) -> Fit:
+    """Train the dot product on `data`.
+
+    Raises
+    ------
+    InputError
+        Data without rows, or a loss that needs ratings where there are none.
+    DivergedError
+        Numbers that are not finite; its `fit` holds the last good parameters.
+    """
+    with CompileClock() as clock:
+        training = OnePass(model, data, run, solver)
+        training.run_epochs()
+        fitted = training.fitted()
+    return Fit(fitted, training.history, clock.seconds, clock.compile_seconds, training.notes)
+
+
+class OnePass:
+    """A fit under way."""
+
+    def __init__(self, model: Dot, data: Dataset, run: Run, solver: Gradient) -> None:
+        self.model, self.run, self.solver, self.events = model, run, solver, data.interactions
+        if not len(data):
+            raise InputError("there is nothing to learn from: the training data has no rows")
+        self.rng = np.random.default_rng(run.seed)
+        self.targets, self.link, self.mean = self._goal(data)
+        self.negatives = self._negatives()
+        self.parameters = start_tables(model, self.events, solver, self.rng, run.start)
+        self.side = side_for(len(data), sum(map(len, self.parameters.factors)), self.parameters.tables.user_factors.shape[1] * 4)
+        self.grid = lay_out(self.events, self.targets, self.side, self.rng)
+        self.own = own_items(self.events) if self.negatives else (np.zeros(1, np.int64), np.empty(0, np.int32))
+        self.average = Average(solver.averaging.swa)
+        self.held_out = self._held_out(data)
+        self.history: list[Event] = []
+        self.notes: list[str] = ["the one-pass kernel writes no checkpoints"] if run.checkpoint else []
+        self.best: tuple[float, int, Parameters] | None = None
+        self.good = self.parameters.copy()
+        self.drop, self.since_drop, self.finished = 1.0, 0, False
+
+    # ---- what is learned ------------------------------------------------------------------------------------------------------
+
+    def _goal(self, data: Dataset) -> tuple[Floats, Link, float]:
+        """Targets, link and mean of the loss."""
+        name, ratings = self.solver.loss.name, self.events.ratings
+        ones = np.ones(len(self.events), np.float32)
+        if name == "bpr":
+            return ones, Link("free"), 0.0
+        if name == "bce":
+            return ones if ratings is None or all_alike(ratings) else ratings, Link("logistic"), 0.0
+        if ratings is None:
+            raise InputError("loss 'mse' needs ratings and the data has none; for likes take 'bpr' or 'bce'")
+        link = self.model.link(self.events, data.stated_range)
+        return ratings, link, through(link, float(ratings.mean()))
+
+    def _negatives(self) -> int:
+        wanted, loss = self.solver.negatives, self.solver.loss.name
+        ratings = self.events.ratings
+        if wanted is None and (loss == "bpr" or (loss == "bce" and (ratings is None or all_alike(ratings)))):
+            wanted = Negatives()
+        return 0 if wanted is None else int(wanted.ratio)
+
+    def _held_out(self, data: Dataset) -> HeldOut | None:
+        if self.run.valid is None:
+            return None
+        rows = self.run.valid.over(data).interactions
+        if not len(rows):
+            log.warning("no validation row has a known user and item; nothing is watched")
+            return None
+        return HeldOut(rows, self.events, self.link)
+
+    # ---- epochs ---------------------------------------------------------------------------------------------------------------
+
+    def run_epochs(self) -> None:
+        """Train until the epochs are over, the error has stopped falling, or someone asks to stop."""
+        started = perf_counter()
+        threads = min(thread_count(self.run.threads), self.side)
+        try:
+            with ThreadPoolExecutor(threads) if threads > 1 else nullcontext() as pool:
+                while len(self.history) < self.solver.epochs and not self.finished:
+                    self._one_epoch(started, pool)
+        except KeyboardInterrupt:
+            if not self.run.keep_on_interrupt:
+                raise
+            self.notes.append(f"interrupted in epoch {len(self.history) + 1}; the best parameters so far are kept")
+        if self.best is not None:
+            self.parameters = self.best[2]
+
+    def _one_epoch(self, started: float, pool: ThreadPoolExecutor | None) -> None:
+        epoch = len(self.history)
+        begun = perf_counter()
+        loss = self._train(epoch, pool)
+        self.average.after_epoch(self.parameters, (epoch + 1) / self.solver.epochs)
+        now = perf_counter()
+        event: dict[str, Any] = {"epoch": epoch + 1, "of": self.solver.epochs, "loss": loss}
+        if self.solver.loss.name == "mse":
+            event["train_rmse"] = math.sqrt(loss)
+        event |= self._measure()
+        self._keep_best(event)
+        event |= {
+            "rate": self._rate(epoch + 0.5),
+            "rows_per_second": len(self.events) / (now - begun),
+            "seconds": perf_counter() - started,
+            "left": (perf_counter() - started) / (epoch + 1) * (self.solver.epochs - epoch - 1),
+        }
+        self.history.append(event)
+        self.good = self.parameters.copy()
+        self._after(event)
+
+    def _train(self, epoch: int, pool: ThreadPoolExecutor | None) -> float:
+        """Mean loss of an epoch."""
+        if self.negatives and epoch:  # negatives come from the event's own block of items, so the blocks must change
+            self.grid = lay_out(self.events, self.targets, self.side, self.rng)
+        parts = -(-PARTS // self.side)
+        losses = np.zeros((self.side, parts, self.side))
+        for stratum in range(self.side):
+            for part in range(parts):
+                when = epoch + (stratum + part / parts) / self.side
+
+                def learn(block: int, at: tuple[int, int, float] = (stratum, part, when)) -> None:
+                    losses[at[0], at[1], block] = self._learn(at[0], block, at[1], parts, epoch, self._pace(at[2]))
+
+                if pool is None:
+                    for block in range(self.side):
+                        learn(block)
+                else:
+                    for _ in pool.map(learn, range(self.side)):
+                        pass
+        loss = float(losses.sum()) / self._weight()
+        if not math.isfinite(loss) or not self.parameters.finite():
+            self._diverged(epoch)
+        return loss
+
+    def _learn(self, stratum: int, block: int, part: int, parts: int, epoch: int, pace: Pace) -> float:
+        """Sum of the losses of a part of a block."""
+        span, choices = self.grid.block(stratum, block)
+        first, events = span.start, span.stop - span.start
+        span = slice(first + events * part // parts, first + events * (part + 1) // parts)
+        grid, tables = self.grid, self.parameters.tables
+        seed = (
+            np.random.SeedSequence([self.run.seed, epoch, stratum, block, part]).generate_state(1, np.uint64)
+            if self.negatives
+            else _NO_STATE
+        )
+        draw = (choices, *self.own, seed)
+        weights = grid.weights[span] if len(grid.weights) else grid.weights
+        if self.solver.loss.name == "bpr":
+            return float(descend_pairs(grid.users[span], grid.items[span], weights, tables, pace, draw, self.negatives))
+        return float(descend(grid.users[span], grid.items[span], grid.targets[span], weights, tables, pace, draw, self.negatives))
+
+    def _weight(self) -> float:
+        """What the sum of losses is divided by: steps taken, by their weight."""
+        steps = self.negatives if self.solver.loss.name == "bpr" else 1 + self.negatives
+        weights = self.events.weights
+        return max((len(self.events) if weights is None else float(weights.sum(dtype=np.float64))) * steps, 1e-12)
+
+    def _pace(self, when: float) -> Pace:
+        kind = {"sigmoid": SIGMOID, "logistic": LOGISTIC}.get(self.link.kind, FREE)
+        low, high = (self.link.low, self.link.high) if kind == SIGMOID else (0.0, 1.0)
+        bias = float(self.model.bias)
+        adagrad = 0.0 if isinstance(self.solver.optimizer, SGD) else self.model.factors + bias
+        rate, bias, adagrad, mean, low, span = np.array([self._rate(when), bias, adagrad, self.mean, low, high - low], np.float32)
+        return Pace(rate, bias, adagrad, mean, kind, low, span)
+
+    def _rate(self, when: float) -> float:
+        return self.solver.optimizer.lr * self.drop * schedules.rate(self.solver.schedule, when, self.solver.epochs)
+
+    # ---- figures --------------------------------------------------------------------------------------------------------------
+
+    @property
+    def _answering(self) -> Parameters:
+        return self.parameters if self.average.mean is None else self.average.mean
+
+    def _measure(self) -> dict[str, float]:
+        if self.held_out is None:
+            return {}
+        rated = self.solver.loss.name == "mse" or (self.solver.loss.name == "bce" and not self.negatives)
+        asked = [] if self.solver.stopping is None else [self.solver.stopping.metric]
+        names = dict.fromkeys([*(["rmse", "mae"] if rated else ["ndcg@10"]), *asked])
+        return {f"valid_{n}": v for n, v in self.held_out.measure(self._answering.tables, self.mean, list(names)).items()}
+
+    def _watched(self, event: Event) -> float:
+        """The figure that stopping and plateaus go by, smaller is better."""
+        name = "rmse" if self.solver.stopping is None else self.solver.stopping.metric
+        if name == "loss" or f"valid_{name}" not in event:
+            return float(event["loss"])
+        return -float(event[f"valid_{name}"]) if name.startswith("ndcg") else float(event[f"valid_{name}"])
+
+    def _keep_best(self, event: Event) -> None:
+        stopping = self.solver.stopping if self.held_out is not None else None
+        if stopping is None and self.average.mean is None:
+            return
+        value = self._watched(event)
+        if self.best is None or stopping is None or value < self.best[0] - stopping.least:
+            self.best = (value, int(event["epoch"]), self._answering.copy())
+
+    def _after(self, event: Event) -> None:
+        """Stop, drop the rate, tell: what follows from an epoch's figures."""
+        stopping = self.solver.stopping
+        if (
+            stopping is not None
+            and self.held_out is not None
+            and self.best is not None
+            and event["epoch"] - self.best[1] >= stopping.patience
+        ):
+            self.notes.append(f"stopped after epoch {event['epoch']}: {stopping.metric} has not improved since epoch {self.best[1]}")
+            self.finished = True
+        schedule = self.solver.schedule
+        if isinstance(schedule, Plateau):
+            values = [self._watched(e) for e in self.history]
+            self.since_drop = 0 if values[-1] <= min(values) else self.since_drop + 1
+            if self.since_drop > schedule.patience:
+                self.drop, self.since_drop = self.drop * schedule.factor, 0
+        if self.run.watch is not None and self.run.watch(event):
+            self.notes.append(f"stopped after epoch {event['epoch']} as asked")
+            self.finished = True
+
+    # ---- endings --------------------------------------------------------------------------------------------------------------
+
+    def fitted(self) -> FittedDot:
+        """The model of the parameters as they stand."""
+        p, q, a, c = self.parameters.tables
+        k = self.model.factors
+        return FittedDot.trained(
+            self.model, p[:, :k].copy(), q[:, :k].copy(), a[:, BIAS].copy(), c[:, BIAS].copy(), self.mean, self.link, self.events
+        )
+
+    def _diverged(self, epoch: int) -> None:
+        self.parameters = self.good if self.best is None else self.best[2]
+        message = f"training diverged in epoch {epoch + 1}: the loss is not finite; {ADVICE}. The last good parameters are kept"
+        raise DivergedError(message, Fit(self.fitted(), self.history, notes=self.notes))
+
+
+def all_alike(ratings: Floats) -> bool:
+    """Whether ratings say nothing but that something happened, or are not probabilities."""
+    return bool((ratings == ratings[0]).all()) or float(ratings.min()) < 0 or float(ratings.max()) > 1
+
+
+_NO_STATE = np.zeros(1, np.uint64)
