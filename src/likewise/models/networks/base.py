@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
-from likewise.data.csr import CSR
+from likewise.data.features import Features
 from likewise.data.interactions import Interactions
 from likewise.errors import InputError
 from likewise.models.base import FittedModel, Model, Side
@@ -48,7 +48,8 @@ class Facts:
         The output's last step.
     mean : float
         Added to every score: the mean rating, seen through the link; 0 for losses that rank.
-    user_features, item_features : CSR [row, feature] or None
+    user_features, item_features : Features or None
+        Encoded, aligned with the rows.
     contexts : mapping of name to int
         Number of values of each context.
     levels : float32 [level] or None
@@ -61,8 +62,8 @@ class Facts:
     data: Interactions
     link: Link
     mean: float = 0.0
-    user_features: CSR | None = None
-    item_features: CSR | None = None
+    user_features: Features | None = None
+    item_features: Features | None = None
     contexts: Mapping[str, int] = field(default_factory=dict)
     levels: Floats | None = None
     level_kind: Literal["ordinal", "categorical"] = "ordinal"
@@ -71,10 +72,9 @@ class Facts:
     @classmethod
     def of(cls, data: Dataset, link: Link, centred: bool = True) -> Facts:
         """The facts of a data set; `centred` sets the mean."""
-        sides = [None if f is None else f.design() for f in (data.user_features, data.item_features)]
         ratings = data.interactions.ratings
         mean = through(link, float(ratings.mean())) if centred and ratings is not None and len(ratings) else 0.0
-        return cls(data.interactions, link, mean, sides[0], sides[1], {n: len(v) for n, v in data.contexts.items()})
+        return cls(data.interactions, link, mean, data.user_features, data.item_features, {n: len(v) for n, v in data.contexts.items()})
 
 
 @dataclass(frozen=True)

@@ -67,17 +67,14 @@ class DotNetwork(Network):
     def score(self, net: Any, person: Tensor, item: Tensor, context: Mapping[str, Tensor]) -> Tensor:
         if not self.dot.bias:
             return (person * item).sum(-1)
-        # the last product is b_u * b_i; taking it out again costs less than slicing both sides would
-        p, q = person[..., -1], item[..., -1]
-        return (person * item).sum(-1) - p * q + p + q
+        from likewise.models.networks.layers import biased_dot
+
+        return biased_dot(person, item)
 
     def vectors(self, person: Tensor, item: Tensor) -> tuple[Tensor, Tensor]:
-        import torch
+        from likewise.models.networks.layers import with_biases
 
-        if not self.dot.bias:
-            return person, item
-        one = torch.ones_like(person[..., -1:]), torch.ones_like(item[..., -1:])
-        return torch.cat([person, one[0]], -1), torch.cat([item[..., :-1], one[1], item[..., -1:]], -1)
+        return with_biases(person, item) if self.dot.bias else (person, item)
 
     def fitted(self, nets: Sequence[Net], facts: Facts) -> FittedModel[Any]:
         if facts.levels is not None:

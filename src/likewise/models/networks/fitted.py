@@ -244,7 +244,7 @@ class Head(nn.Module):
 
     def __init__(self, config: Model, widths: tuple[int, int], contexts: Mapping[str, int], level_head: LevelHead | None) -> None:
         super().__init__()
-        self.network, self.contexts = network_of(config), dict(contexts)
+        self.network, self.sizes = network_of(config), dict(contexts)
         for name, layer in self.network.head(widths, contexts).items():
             self.add_module(name, layer)
         self.level_head = level_head
@@ -264,7 +264,7 @@ class Head(nn.Module):
 
     def arrays(self) -> Arrays:
         """Everything by name."""
-        about = {f"context:{name}": np.array([size]) for name, size in self.contexts.items()}
+        about = {f"context:{name}": np.array([size]) for name, size in self.sizes.items()}
         if self.level_head is not None:
             about["kind"] = np.array([("ordinal", "categorical").index(self.level_head.kind)])
         return {**{name: tensor.numpy() for name, tensor in self.state_dict().items()}, **about}

@@ -20,7 +20,7 @@ class Table(nn.Module):
     Parameters
     ----------
     rows, width : int
-    init : "normal" (deviation 0.1), "truncated" (the same cut at two deviations), "scaled" (1 / sqrt(width)), "zero"
+    init : "normal" (deviation 0.1), "truncated" (the same cut at two deviations), "scaled" (1 / sqrt(width)), "small" (0.005), "zero"
     by : "user", "item", or a context's name
         Whose rows look vectors up here; penalties by occurrence follow it.
     """
@@ -34,8 +34,8 @@ class Table(nn.Module):
             nn.init.trunc_normal_(weight, std=0.1, a=-0.2, b=0.2)
         elif init == "scaled":
             weight.normal_(std=width**-0.5)
-        elif init == "normal":
-            weight.normal_(std=0.1)
+        elif init in ("normal", "small"):
+            weight.normal_(std=0.1 if init == "normal" else 0.005)
         self.weight = nn.Parameter(weight)
 
     def forward(self, rows: Tensor) -> Tensor:
@@ -94,6 +94,83 @@ def bag_sum(table: Tensor, indptr: Tensor, columns: Tensor, values: Tensor) -> T
         return table.new_zeros(len(indptr) - 1, table.shape[1])
     summed: Tensor = _BagSum.apply(table, indptr, columns, values)  # type: ignore[no-untyped-call]
     return summed
+
+
+class _BiasedDot(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, person: Tensor, item: Tensor) -> Tensor:
+        ctx.save_for_backward(person, item)
+        p, q = person[..., -1], item[..., -1]
+        return (person * item).sum(-1) - p * q + p + q
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor]:
+        # by hand, because autograd would fill four zero matrices for the slices of the bias column
+        gradient = gradients[0][..., None]
+        person, item = ctx.saved_tensors
+        to_person, to_item = gradient * item, gradient * person
+        to_person[..., -1:] = gradient
+        to_item[..., -1:] = gradient
+        return to_person, to_item
+
+
+def biased_dot(person: Tensor, item: Tensor) -> Tensor:
+    """Dot products over the last axis, whose last column is a bias that is added instead: p . q + b_p + b_q."""
+    score: Tensor = _BiasedDot.apply(person, item)  # type: ignore[no-untyped-call]
+    return score
+
+
+def with_biases(person: Tensor, item: Tensor) -> tuple[Tensor, Tensor]:
+    """The two sides of `biased_dot` as vectors with a plain dot product: (p, b_p, 1) and (q, 1, b_q)."""
+    ones = torch.ones_like(person[..., -1:]), torch.ones_like(item[..., -1:])
+    return torch.cat([person, ones[0]], -1), torch.cat([item[..., :-1], ones[1], item[..., -1:]], -1)
+
+
+class FeatureTower(nn.Module):
+    """Vectors of rows from their features: one vector a feature, summed; then dense layers where there are any.
+
+    Parameters
+    ----------
+    features : CSR [row, feature] of all rows
+    width : length of the vectors
+    hidden, dropout : of the dense layers
+    """
+
+    def __init__(self, features: CSR, width: int, hidden: Sequence[int] = (), dropout: Sequence[float] = ()) -> None:
+        super().__init__()
+        self.rows = Ragged(features)
+        sizes = [*hidden, width]
+        self.table = nn.Parameter(torch.randn(features.width, sizes[0]) * 0.1)
+        if not hidden:
+            with torch.no_grad():
+                self.table[:, -1] = 0
+        self.dense = nn.Sequential(nn.ReLU(), *_drop(dropout, 0), *_stack(sizes, dropout)) if hidden else None
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """Vectors [batch, width] of rows [batch]; each distinct row is computed once, one without features is zero."""
+        distinct, place = torch.unique(rows, return_inverse=True)
+        indptr, columns, values = self.rows.take(distinct)
+        vectors = bag_sum(self.table, indptr, columns, values)
+        if self.dense is not None:
+            vectors = self.dense(vectors) * (indptr.diff() > 0)[:, None]
+        return vectors.index_select(0, place)
+
+    def pairs(self) -> list[tuple[Tensor, Tensor]]:
+        """Weight and bias of each dense layer."""
+        return [] if self.dense is None else [(layer.weight, layer.bias) for layer in self.dense if isinstance(layer, nn.Linear)]
+
+
+def _drop(dropout: Sequence[float], n: int) -> list[nn.Module]:
+    return [nn.Dropout(dropout[n])] if n < len(dropout) and dropout[n] else []
+
+
+def _stack(sizes: Sequence[int], dropout: Sequence[float]) -> list[nn.Module]:
+    layers: list[nn.Module] = []
+    for n, (before, after) in enumerate(pairwise(sizes)):
+        layers.append(nn.Linear(before, after))
+        if n < len(sizes) - 2:
+            layers += [nn.ReLU(), *_drop(dropout, n + 1)]
+    return layers
 
 
 def dense(sizes: Sequence[int], dropout: Sequence[float] = (), norm: bool = False, last: int | None = 1) -> nn.Sequential:

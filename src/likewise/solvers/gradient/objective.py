@@ -1,4 +1,4 @@
-"""What a batch costs: the network's answers, the negatives beside them, the loss, the penalty."""
+"""What a batch costs: the network's answers, the negatives beside them, the loss; and the penalty."""
 
 from __future__ import annotations
 
@@ -75,9 +75,9 @@ class Objective:
     def __call__(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Tensor | None]:
         """(loss to descend, responses [rows] of the batch's first network or None where the loss has none)."""
         if self.loss.name == "softmax":
-            return torch.stack([self._softmax(net, batch) for net in self.nets]).sum() + self._penalty(batch), None
+            return torch.stack([self._softmax(net, batch) for net in self.nets]).sum(), None
         if self.loss.ranks:
-            return self._ranking(batch, generator) + self._penalty(batch), None
+            return self._ranking(batch, generator), None
         rows = batch if self.sampler is None else self._with_negatives(batch, self.sampler, generator)
         total, response = torch.zeros((), device=batch.target.device), None
         for net in self.nets:
@@ -85,7 +85,7 @@ class Objective:
             one, answer = self._pointwise(net, score, rows)
             total = total + one
             response = answer if response is None else response
-        return total + self._penalty(batch), None if self.sampler is not None else response
+        return total, None if self.sampler is not None else response
 
     def _pointwise(self, net: Net, score: Tensor, rows: Batch) -> tuple[Tensor, Tensor]:
         name = self.loss.name
@@ -157,17 +157,33 @@ class Objective:
         scores = net.grid(net.person(batch.users), net.item(catalogue))
         return losses.softmax(scores, batch.items, batch.weight, self.loss.temperature)
 
-    def _penalty(self, batch: Batch) -> Tensor:
-        """L1 and L2 of the table rows that the batch looked up, a mean over its events."""
+    @torch.no_grad()
+    def penalise(self, batch: Batch) -> None:
+        """Add to the gradients those of L1 and L2 on the table rows that the batch looked up, a mean over its events.
+
+        l2 / 2 * |row|^2 + l1 * |row|_1 a look-up. Written on the gradients, because it needs no second look-up: a row seen c times
+        in a batch of n gets c / n of its own penalty.
+        """
         l1, l2 = self.solver.penalty.l1, self.solver.penalty.l2
-        total = torch.zeros((), device=batch.users.device)
         if not l1 and not l2:
-            return total
+            return
         for net in self.nets:
             for table, by in net.lookups():
-                rows = table({"user": batch.users, "item": batch.items, **batch.context}[by].clamp_min(0))
-                total = total + l2 / 2 * (rows * rows).sum() / len(batch) + l1 * rows.abs().sum() / len(batch)
-        return total
+                rows = {"user": batch.users, "item": batch.items, **batch.context}[by].clamp_min(0)
+                weight, slope = table.weight, table.weight.grad
+                if slope is None:
+                    continue
+                if slope.is_sparse:
+                    looked_up = weight.index_select(0, rows)
+                    pull = (l2 * looked_up + l1 * looked_up.sign()) / len(batch)
+                    more = torch.sparse_coo_tensor(rows[None], pull, slope.shape, check_invariants=False)
+                    table.weight.grad = slope + more
+                else:
+                    seen = torch.bincount(rows, minlength=len(weight)).to(weight.dtype)[:, None] / len(batch)
+                    if l2:
+                        slope.addcmul_(weight, seen, value=l2)
+                    if l1:
+                        slope.addcmul_(weight.sign(), seen, value=l1)
 
     def _mean_score(self, users: Tensor, items: Tensor) -> Tensor:
         return torch.stack([net(users, items, {}) for net in self.nets]).mean(0)

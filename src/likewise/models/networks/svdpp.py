@@ -1,0 +1,114 @@
+"""SVD++: the dot product whose users are also what they rated (Koren 2008).
+
+    score(u, i) = mean + b_u + b_i + q_i . (p_u + |N(u)|^-1/2 * sum_{j in N(u)} y_j)
+
+N(u) are the items that u rated in train, whatever the rating. Batches hold whole users, so each sum is computed once a batch. A
+person never seen gets the sum from their own history, and p_u by ridge regression. After training the model is vectors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from likewise.data.csr import CSR
+from likewise.data.interactions import Interactions
+from likewise.errors import InputError
+from likewise.models.base import FittedModel, Side
+from likewise.models.link import Link
+from likewise.models.networks.base import Facts, Init, Network, Output, as_tuples, check_output, check_share, output_link
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from likewise.models.networks.net import Net
+
+
+@dataclass(frozen=True)
+class SVDpp(Network):
+    """Settings of SVD++.
+
+    Parameters
+    ----------
+    factors : int, at least 1
+    history_dropout : share of a history left out of each sum while training, so that a rating leans less on its own item's y.
+    output, range, init : as in `MLP`.
+    """
+
+    factors: int = 20
+    history_dropout: float = 0.0
+    output: Output = "clip"
+    range: tuple[float, float] | None = None
+    init: Init = "normal"
+
+    name: ClassVar[str] = "svdpp"
+    grouped: ClassVar[Side | None] = "user"
+
+    def __post_init__(self) -> None:
+        as_tuples(self, "range")
+        if self.factors < 1:
+            raise InputError(f"factors must be at least 1; got {self.factors}")
+        check_share("history_dropout", self.history_dropout)
+        check_output(self.output, self.range, self.init)
+
+    def link(self, data: Interactions, stated: tuple[float, float] | None = None) -> Link:
+        return output_link(self.output, self.range, data, stated)
+
+    def widths(self, facts: Facts) -> tuple[int, int]:
+        return self.factors + 1, self.factors + 1
+
+    def tables(self, facts: Facts) -> dict[str, nn.Module]:
+        import torch
+
+        from likewise.models.networks.layers import Ragged, Table
+
+        history = facts.data.by_user
+        scale = np.repeat(1 / np.sqrt(np.maximum(history.counts, 1)), history.counts).astype(np.float32)
+        layers = {
+            "users": Table(facts.data.n_users, self.factors + 1, self.init, by="user"),
+            "items": Table(facts.data.n_items, self.factors + 1, self.init, by="item"),
+            "implicit": Table(facts.data.n_items, self.factors, "zero", by="item"),
+        }
+        with torch.no_grad():
+            layers["users"].weight[:, -1] = 0
+            layers["items"].weight[:, -1] = 0
+        return {**layers, "history": Ragged(CSR(history.indptr, history.rows, scale, facts.data.n_items))}
+
+    def head(self, widths: tuple[int, int], contexts: Mapping[str, int]) -> dict[str, nn.Module]:
+        return {}
+
+    def person(self, net: Any, users: Tensor) -> Tensor:
+        import torch
+
+        from likewise.models.networks.layers import bag_sum
+
+        distinct, place = torch.unique(users, return_inverse=True)
+        indptr, items, scale = net.history.take(distinct)
+        if net.training and self.history_dropout:
+            scale = torch.nn.functional.dropout(scale, self.history_dropout)
+        rated = bag_sum(net.implicit.weight, indptr, items, scale)  # [distinct, factor]
+        vectors: Tensor = net.users(distinct) + torch.nn.functional.pad(rated, (0, 1))
+        return vectors.index_select(0, place)
+
+    def item(self, net: Any, items: Tensor) -> Tensor:
+        rows: Tensor = net.items(items)
+        return rows
+
+    def score(self, net: Any, person: Tensor, item: Tensor, context: Mapping[str, Tensor]) -> Tensor:
+        from likewise.models.networks.layers import biased_dot
+
+        return biased_dot(person, item)
+
+    def vectors(self, person: Tensor, item: Tensor) -> tuple[Tensor, Tensor]:
+        from likewise.models.networks.layers import with_biases
+
+        return with_biases(person, item)
+
+    def fitted(self, nets: Sequence[Net], facts: Facts) -> FittedModel[Any]:
+        from likewise.models.networks.fitted import FittedNetwork
+        from likewise.models.networks.gather import sums_of
+
+        return sums_of(self, nets, facts) if facts.levels is None else FittedNetwork.trained(self, nets, facts)
