@@ -97,7 +97,7 @@ def test_what_is_no_source():
 
 def test_vectors_that_do_not_fit(tmp_path):
     np.save(tmp_path / "v.npy", np.zeros((2, 2)))
-    with pytest.raises(InputError, match="whose vectors .* is not known: put their ids in v.ids.npy"):
+    with pytest.raises(InputError, match=r"whose vectors .* is not known: put their ids in v.ids.npy"):
         read(GOOD, items=tmp_path / "v.npy")
     with pytest.raises(InputError, match=r"one vector an id \(3\); it holds 2"):
         read(GOOD, items=[{"item": [1, 2, 3]}, tmp_path / "v.npy"])
@@ -111,7 +111,7 @@ def test_vectors_that_do_not_fit(tmp_path):
 def test_movielens_that_is_not_there(tmp_path, monkeypatch):
     monkeypatch.setenv("LIKEWISE_DATA", str(tmp_path))
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(InputError, match="get it from https://grouplens.org/datasets/movielens/"):
+    with pytest.raises(InputError, match=r"get it from https://grouplens.org/datasets/movielens/"):
         load_movielens("100k")
     with pytest.raises(InputError, match="the names known are: 100k, 1m"):
         load_movielens("2b")

@@ -38,6 +38,7 @@ def test_frame_gives_back_what_was_read(data):
 def test_titles_follow_the_vocabulary(data):
     assert data.items.ids.to_list() == [7, 8, 9]
     assert data.titles.to_list() == ["<b>Seven</b>", "8", "Nine"]
+    assert data.report.notes == ("1 of 3 items have no row in the item table",)
     assert read(EVENTS).titles is None
 
 

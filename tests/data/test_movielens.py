@@ -46,7 +46,8 @@ def ml_1m(tmp_path):
 def ml_latest(tmp_path):
     (tmp_path / "ratings.csv").write_text("userId,movieId,rating,timestamp\n" + "".join(",".join(map(str, r)) + "\n" for r in RATINGS))
     (tmp_path / "movies.csv").write_text(
-        'movieId,title,genres\n1,Toy Story (1995),Animation|Comedy\n2,"American, An (1990)",Drama\n3,Odd One (2006–2007),(no genres listed)\n'
+        'movieId,title,genres\n1,Toy Story (1995),Animation|Comedy\n2,"American, An (1990)",Drama\n'
+        "3,Odd One (2006–2007),(no genres listed)\n"
     )
     (tmp_path / "tags.csv").write_text('userId,movieId,tag,timestamp\n1,1,pixar,1\n1,2,"never, rated",2\n2,1,Pixar,3\n')
     (tmp_path / "links.csv").write_text("movieId,imdbId,tmdbId\n1,0114709,862\n")

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 
 from likewise.data.readers import read, read_pairs
+from likewise.errors import InputError
 from likewise.shapes import NO_TIME
 
 ROWS = [(1, 10, 5.0, 100), (1, 20, 3.5, 200), (2, 10, 4.0, 300), (3, 30, 0.5, 400)]
@@ -97,6 +98,12 @@ def test_quotes_string_ids_and_latin_1(tmp_path):
     path = tmp_path / "q.csv"
     path.write_bytes('user,item,rating\n"Doe, J",Amélie,4\nBob,"Se7en ""x""",3\n'.encode("latin-1"))
     assert read(path).frame().rows() == [("Doe, J", "Amélie", 4.0), ("Bob", 'Se7en "x"', 3.0)]
+
+
+def test_blanks_around_values_do_not_count(tmp_path):
+    path = tmp_path / "padded.csv"
+    path.write_text("user, item, rating\n1, 10, 5\n2, 20, 3.5\n")
+    assert read(path, rating="rating").frame().rows() == [(1, 10, 5.0), (2, 20, 3.5)]
 
 
 def test_an_id_far_down_may_be_text(tmp_path):
@@ -205,3 +212,13 @@ def test_memory_stays_under_forty_bytes_a_rating():
     frame = pl.DataFrame({"user": pairs // 1000, "item": pairs % 1000, "rating": rng.integers(1, 6, n), "timestamp": np.arange(n)})
     events = read(frame).interactions
     assert sum(c.nbytes for c in (events.users, events.items, events.ratings, events.times)) == 20 * n
+
+
+@pytest.mark.parametrize("far_apart", [False, True])
+def test_repeats_are_found_near_and_far(far_apart):
+    n = 3000 if far_apart else 30
+    users = np.concatenate([np.arange(n), [4]])
+    frame = pl.DataFrame({"user": users, "item": users * 7 % n})
+    assert len(read(frame)) == n
+    with pytest.raises(InputError, match=rf"user 4 has item 28 in rows 5 and {n + 1}"):
+        read(frame, duplicates="error")

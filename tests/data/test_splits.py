@@ -81,7 +81,7 @@ def test_time_cuts_between_two_moments():
 
 def test_the_default_follows_the_times(caplog):
     with caplog.at_level(logging.INFO, "likewise.data"):
-        _, test = split(made([(u, i) for u in range(8) for i in range(8)]))
+        split(made([(u, i) for u in range(8) for i in range(8)]))
         assert "split by time" in caplog.text
         split(Dataset.of(pl.DataFrame({"user_id": [1] * 20, "item_id": range(20)})))
     assert "split by random" in caplog.text

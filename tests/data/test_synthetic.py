@@ -19,7 +19,7 @@ def test_planted_ratings_are_their_truth_and_noise():
 def test_bounds_and_steps():
     data = planted_ratings(bounds=(1, 5), step=0.5, seed=1).data
     assert set(np.unique(data.interactions.ratings)) <= set(np.arange(1, 5.5, 0.5)) and data.rating_range == (1, 5)
-    with pytest.raises(InputError, match="n_events must lie between 200 .* and 400"):
+    with pytest.raises(InputError, match=r"n_events must lie between 200 .* and 400"):
         planted_ratings(n_users=200, n_items=2, n_events=100)
 
 

@@ -6,10 +6,9 @@ from dataclasses import replace
 from typing import Literal, get_args
 
 import numpy as np
-from numba import njit
+import polars as pl
 from numpy.typing import NDArray
 
-from likewise.data.csr import counting_sort
 from likewise.data.dataset import Dataset
 from likewise.data.interactions import Interactions
 from likewise.errors import InputError
@@ -31,16 +30,16 @@ def resolve(data: Dataset, how: Duplicates) -> Dataset:
         raise InputError(f"duplicates must be 'last', 'mean', 'sum' or 'error'; got {how!r}")
     events = data.interactions
     implicit_sum = how == "sum" and events.ratings is None and events.weights is None
-    first, second = first_repeat(events)
-    if second < 0:
+    key = events.users.astype(np.int64) * events.n_items + events.items
+    if all_differ(key, events.n_users * events.n_items):
         return replace(data, interactions=replace(events, weights=np.ones(len(events), np.float32))) if implicit_sum else data
     if how == "error":
+        first, second = _first_repeat(key)
         user, item = data.users.id(int(events.users[first])), data.items.id(int(events.items[first]))
         raise InputError(
             f"a pair of user and item may occur once under duplicates='error'; user {user!r} has item {item!r} in rows {first + 1} and"
             f" {second + 1}: drop one, or say duplicates='last', 'mean' or 'sum'"
         )
-    key = events.users.astype(np.int64) * events.n_items + events.items
     merged = _merged(events, key, how, implicit_sum)
     what = {"last": "the last kept", "mean": "averaged", "sum": "summed"}[how]
     report = data.report
@@ -48,23 +47,21 @@ def resolve(data: Dataset, how: Duplicates) -> Dataset:
     return replace(data, interactions=merged, report=replace(report, rows_kept=len(merged), dropped=dropped))
 
 
-def first_repeat(events: Interactions) -> tuple[int, int]:
-    """Positions of two events of one pair, (-1, -1) where every pair occurs once."""
-    indptr, order = counting_sort(events.users, events.n_users)
-    first, second = _first_repeat(indptr, order, events.items, np.full(events.n_items, -1, np.int64))
-    return int(first), int(second)
+def all_differ(keys: NDArray[np.int64], n_keys: int) -> bool:
+    """Whether no key in [0, n_keys) occurs twice: by ticking them off where that takes little memory, else by hashing."""
+    if n_keys <= 32 * len(keys) + 4_000_000:
+        ticked = np.zeros(n_keys, np.bool_)
+        ticked[keys] = True
+        return int(np.count_nonzero(ticked)) == len(keys)
+    return pl.Series(keys).n_unique() == len(keys)
 
 
-@njit(cache=True, nogil=True)
-def _first_repeat(indptr, order, items, seen):  # type: ignore[no-untyped-def]
-    """`seen` holds the place of each item's last event; one at or after the user's first is the user's own."""
-    for user in range(len(indptr) - 1):
-        for n in range(indptr[user], indptr[user + 1]):
-            item = items[order[n]]
-            if seen[item] >= indptr[user]:
-                return order[seen[item]], order[n]
-            seen[item] = n
-    return -1, -1
+def _first_repeat(keys: NDArray[np.int64]) -> tuple[int, int]:
+    """Positions of the first event whose pair was there before, and of that earlier one: (earlier, later)."""
+    order = np.argsort(keys, kind="stable")
+    again = np.flatnonzero(keys[order][1:] == keys[order][:-1])
+    earliest = again[np.argmin(order[again + 1])]
+    return int(order[earliest]), int(order[earliest + 1])
 
 
 def _merged(events: Interactions, key: NDArray[np.int64], how: Duplicates, implicit_sum: bool) -> Interactions:

@@ -32,16 +32,14 @@ def to_polars(source: Any) -> pl.DataFrame:
     try:
         if isinstance(source, Mapping):
             return pl.DataFrame(source, strict=False)
-        if _is_pandas(source):
+        if is_frame(source):
             import narwhals as nw
 
             frame: pl.DataFrame = nw.from_native(source, eager_only=True).to_polars()
             return frame
-        if hasattr(source, "__arrow_c_stream__"):
-            return pl.DataFrame(pl.from_arrow(source))
         if isinstance(source, Sequence) and not isinstance(source, str) and source and isinstance(source[0], Sequence | Mapping):
-            frame = pl.DataFrame(source, orient="row", infer_schema_length=None)
-            return frame if isinstance(source[0], Mapping) else frame.rename({c: f"column_{n + 1}" for n, c in enumerate(frame.columns)})
+            rows = pl.DataFrame(source, orient="row", infer_schema_length=None)
+            return rows if isinstance(source[0], Mapping) else rows.rename({c: f"column_{n + 1}" for n, c in enumerate(rows.columns)})
     except (pl.exceptions.PolarsError, TypeError, ValueError) as problem:
         raise InputError(f"the table could not be read as columns: {problem}") from None
     raise InputError(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
+import numpy as np
 import polars as pl
 
 from likewise.data.columns import choose_columns, coerce, pairs_frame, pick
@@ -94,9 +96,11 @@ def read(
     taken = choose_columns(table, named, context)
     if "day" in context and "day" not in table.columns and "timestamp" not in taken:
         raise InputError("context 'day' is made of the timestamp, which the table lacks: name it with timestamp=...")
-    frame, missing = _with_ids(coerce(pick(table, taken, context), range))
+    n_read, table = table.height, pick(table, taken, context)  # the other columns need no more memory
+    frame, missing = _with_ids(coerce(table, range))
+    del table
     dropped = {"no user or no item": missing} if missing else {}
-    report = Report(describe(source), table.height, frame.height, taken, dropped)
+    report = Report(describe(source), n_read, frame.height, taken, dropped)
     side = {
         "item_table": None if items is None else side_table(items, "item"),
         "user_table": None if users is None else side_table(users, "user"),
@@ -105,8 +109,9 @@ def read(
     _check_kinds(kinds or {}, side)
     data = resolve(Dataset.of(frame, tuple(context), stated_range=range, kinds=dict(kinds or {}), report=report, **side), duplicates)
     _check_size(data, at_least)
+    data = replace(data, report=data.report.with_notes(*_without_rows(data)))
     for reason, count in data.report.dropped.items():
-        log.warning("%s: %d of %d rows dropped: %s", report.source, count, table.height, reason)
+        log.warning("%s: %d of %d rows dropped: %s", report.source, count, n_read, reason)
     return data
 
 
@@ -120,6 +125,18 @@ def _with_ids(frame: pl.DataFrame) -> tuple[pl.DataFrame, int]:
         return frame, 0
     kept = frame.filter(pl.col("user_id").is_not_null() & pl.col("item_id").is_not_null())
     return kept, frame.height - kept.height
+
+
+def _without_rows(data: Dataset) -> list[str]:
+    """How many ids the tables of items and users do not know, where they miss any."""
+    notes = []
+    for table, vocabulary, word in ((data.item_table, data.items, "item"), (data.user_table, data.users, "user")):
+        if table is not None:
+            rows = vocabulary.rows(table[f"{word}_id"])
+            missing = len(vocabulary) - len(np.unique(rows[rows >= 0]))
+            if missing:
+                notes.append(f"{missing:,} of {len(vocabulary):,} {word}s have no row in the {word} table")
+    return notes
 
 
 def _check_size(data: Dataset, at_least: int) -> None:

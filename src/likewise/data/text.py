@@ -134,11 +134,12 @@ def _read_delimited(path: Path, layout: Layout) -> pl.DataFrame:
         return frame if layout.header else _unnamed(frame)
 
     try:
-        return attempt(path, True)
+        frame = attempt(path, True)
+        return _stripped(frame) if _is_padded(frame) else frame
     except pl.exceptions.PolarsError:
         pass  # Latin-1, or a value far down that is not of the type of the first: then read all as text and find the types
     try:
-        return typed(attempt(_utf8(path), False))
+        return _stripped(attempt(_utf8(path), False))
     except pl.exceptions.PolarsError as problem:
         raise InputError(f"{path} could not be read as columns between {layout.delimiter!r}: {str(problem).splitlines()[0]}") from None
 
@@ -185,6 +186,16 @@ def typed(frame: pl.DataFrame) -> pl.DataFrame:
                 changed.append(cast)
                 break
     return frame.with_columns(changed)
+
+
+def _is_padded(frame: pl.DataFrame) -> bool:
+    """Whether names or numbers have blanks around them, as in "1, 2, 3"."""
+    first = [value for value in frame.head(1).rows()[0] if isinstance(value, str)] if frame.height else []
+    return any(name != name.strip() for name in frame.columns) or any(value != value.strip() and _is_number(value) for value in first)
+
+
+def _stripped(frame: pl.DataFrame) -> pl.DataFrame:
+    return typed(frame.with_columns(pl.col(pl.String).str.strip_chars()).rename(str.strip))
 
 
 def _unnamed(frame: pl.DataFrame) -> pl.DataFrame:
