@@ -15,6 +15,9 @@ from likewise.border import as_list, in_kind
 from likewise.data.dataset import Dataset
 from likewise.data.frames import like, to_polars
 from likewise.errors import NotFittedError
+from likewise.evaluation.comparison import Comparison
+from likewise.evaluation.evaluate import Asked
+from likewise.evaluation.protocol import Protocol, protocol as named_protocol
 from likewise.models.base import FittedModel, Model
 from likewise.people.forget import forget
 from likewise.people.reasons import Reasons, reasons_of
@@ -188,6 +191,26 @@ class Recommender:
     def corner(self, n: int = 15) -> Any:
         """The densest corner of the table, its gaps filled in by the model."""
         return in_kind(self.answers.filled_corner(n))
+
+    def evaluate(self, test: Any, *, protocol: str | Protocol = "full", baselines: bool = True, lists: bool = True) -> Comparison:
+        """How good the answers are on held-out events, with intervals over people, beside baselines fitted on the same data.
+
+        Parameters
+        ----------
+        test : Dataset, or anything `lw.read` takes
+            Raw ids as in the training data; ids it does not know are answered with the population's answer, and counted.
+        protocol : a name such as "full", "loo99", "vae", or a Protocol
+        baselines : bool
+            Popularity and EASE beside lists, biases and neighbours beside ratings.
+        lists : bool
+            False measures predicted ratings alone.
+        """
+        from likewise.solvers.baselines import beside_baselines
+
+        how = named_protocol(protocol) if isinstance(protocol, str) else protocol
+        name, asked = self.notes.get("preset", self.model.name), Asked(lists=lists)
+        seconds = self.notes.get("fit_seconds")
+        return beside_baselines(self.fitted, self.data, _dataset(test), how, name=name, seconds=seconds, asked=asked, baselines=baselines)
 
     # ---- someone new ---------------------------------------------------------------------------------------------------------
 

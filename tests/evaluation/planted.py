@@ -16,7 +16,7 @@ from likewise.models.link import Link
 class TableModel(FittedModel[Any]):
     """Scores [user, item] as given; row -1 gets `stranger` [item]; a folded-in person scores an item by how often they took it."""
 
-    link = Link("free")
+    link = Link("clip", 1.0, 5.0)
 
     def __init__(self, scores: np.ndarray, stranger: np.ndarray | None = None) -> None:
         self.scores = scores.astype(np.float32)
@@ -62,6 +62,12 @@ class TableModel(FittedModel[Any]):
     @property
     def item_vectors(self):
         return None
+
+
+class Liker(TableModel):
+    """The same whose scores are no ratings."""
+
+    link = Link("free")
 
 
 def held_of(pairs: list[tuple[int, int]], users: list[int], n_items: int, **columns: Any) -> Held:

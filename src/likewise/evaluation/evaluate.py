@@ -29,9 +29,12 @@ SAMPLED_METRICS = ("hit", "ndcg", "mrr")
 
 @dataclass(frozen=True)
 class Asked:
-    """What to measure: predicted ratings, lists, the predicted distribution, parts of the test."""
+    """What to measure: predicted ratings, lists, the predicted distribution, parts of the test.
 
-    ratings: bool = True
+    `ratings=None` measures them where the model answers in ratings: its link limits its scores to a range or squeezes them into one.
+    """
+
+    ratings: bool | None = None
     lists: bool = True
     distribution: bool = True
     segments: bool = True
@@ -62,7 +65,7 @@ def evaluate(
     name : str
         What the model is called in tables.
     asked : Asked or None
-        None measures everything; rating figures need ratings on both sides.
+        None measures everything that fits; rating figures need ratings on both sides.
     held : Held or None
         The test in the model's rows, where the caller has encoded it (a model that knows more items than `train`).
     vectors : float32 [item, column] or None
@@ -84,7 +87,7 @@ def evaluate(
     given, held = (None, everything) if not protocol.given else introduce(everything, protocol.given, protocol.seed)
     figures: list[Figure] = []
     columns: dict[str, Floats] = {}
-    if asked.ratings and held.ratings is not None and train.explicit:
+    if held.ratings is not None and train.explicit and (rates(model) if asked.ratings is None else asked.ratings):
         found, errors = _rating_part(model, train, held, asked)
         figures += found
         columns |= {"rmse": errors**2, "mae": np.abs(errors)}
@@ -96,6 +99,11 @@ def evaluate(
     return Evaluation(
         name, protocol, by_name(figures), tuple(parts), tuple(cautions(train, test, protocol)), held.ids, len(train), len(test)
     )
+
+
+def rates(model: FittedModel[Any]) -> bool:
+    """Whether a model's responses are ratings."""
+    return model.link.kind in ("clip", "sigmoid")
 
 
 def _rating_part(model: FittedModel[Any], train: Dataset, held: Held, asked: Asked) -> tuple[list[Figure], Floats]:

@@ -22,7 +22,7 @@ from likewise.shapes import Floats, Offsets, Rows
 
 PAIRS = 16_384
 """Pairs predicted at once."""
-SCORE_BYTES = 16 << 20
+SCORE_BYTES = 4 << 20
 """Scores held at once."""
 
 

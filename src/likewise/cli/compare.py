@@ -1,0 +1,43 @@
+"""`likewise compare`: presets side by side on one split, beside the baselines."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from likewise.cli import common
+
+
+def compare(
+    train: common.Train,
+    test: Annotated[str | None, typer.Option("--test", help="The held-out ratings; left out, TRAIN is split by --by.")] = None,
+    presets: Annotated[str, typer.Option("--presets", "-p", help="Presets, separated by commas.")] = "dot",
+    by: Annotated[str, typer.Option("--by", help="How to split without --test: time, random, user, last.")] = "time",
+    items: common.Items = None,
+    users: common.Users = None,
+    tags: common.Tags = None,
+    context: common.ContextColumns = None,
+    protocol: Annotated[str, typer.Option("--protocol", help="full, loo99 or vae.")] = "full",
+    positive: Annotated[str | None, typer.Option("--positive", help="Held-out ratings worth finding, such as '>=4'.")] = None,
+    lists: Annotated[bool, typer.Option("--lists/--no-lists", help="Also rank the whole catalogue for every user.")] = True,
+    picture: Annotated[Path | None, typer.Option("--picture", help="Draw the comparison to this file (.png, .svg, .pdf).")] = None,
+    seed: common.Seed = 0,
+    as_json: common.AsJson = False,
+) -> None:
+    """Fit presets on TRAIN and compare them on the test: one table, and a verdict on every difference."""
+    from likewise.data.splits import split
+    from likewise.evaluation.protocol import protocol as named_protocol
+    from likewise.studies.compare import compare as compare_presets
+
+    data = common.read_data(train, items=items, users=users, tags=tags, context=tuple(context or ()))
+    held_out = None if test is None else common.read_data(test, context=tuple(context or ()))
+    parts = (data, held_out) if held_out is not None else split(data, by=by, seed=seed)  # type: ignore[arg-type]
+    how = named_protocol(protocol, **({} if positive is None else {"positive": positive}))
+    names = [name.strip() for name in presets.split(",") if name.strip()]
+    with common.progress(not as_json) as watch:
+        found = compare_presets(*parts, names, protocol=how, lists=lists, seed=seed, watch=watch)
+    if picture is not None:
+        found.plot().figure.savefig(picture)
+    typer.echo(found.json if as_json else repr(found))
