@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import polars as pl
@@ -15,9 +15,6 @@ from likewise.border import as_list, in_kind
 from likewise.data.dataset import Dataset
 from likewise.data.frames import like, to_polars
 from likewise.errors import NotFittedError
-from likewise.evaluation.comparison import Comparison
-from likewise.evaluation.evaluate import Asked
-from likewise.evaluation.protocol import Protocol, protocol as named_protocol
 from likewise.models.base import FittedModel, Model
 from likewise.people.forget import forget
 from likewise.people.reasons import Reasons, reasons_of
@@ -25,6 +22,10 @@ from likewise.people.update import update
 from likewise.people.visitor import Visitor, visitor
 from likewise.solvers.base import Event, Run, Solver, check_fits_together
 from likewise.solvers.closed_form import ClosedForm
+
+if TYPE_CHECKING:
+    from likewise.evaluation.comparison import Comparison
+    from likewise.evaluation.protocol import Protocol
 
 log = logging.getLogger("likewise")
 
@@ -205,6 +206,8 @@ class Recommender:
         lists : bool
             False measures predicted ratings alone.
         """
+        from likewise.evaluation.evaluate import Asked
+        from likewise.evaluation.protocol import protocol as named_protocol
         from likewise.solvers.baselines import beside_baselines
 
         how = named_protocol(protocol) if isinstance(protocol, str) else protocol
