@@ -96,8 +96,14 @@ def counting_sort(keys: Rows, n_keys: int) -> tuple[Offsets, NDArray[np.int64]]:
 
 
 def ragged_take(indptr: Offsets, rows: Rows) -> tuple[Offsets, NDArray[np.int64]]:
-    """The offsets of the rows taken, and the positions of their entries. Row -1 is empty."""
-    taken, positions = _ragged_take(indptr, np.ascontiguousarray(rows, dtype=np.int32))
+    """The offsets of the rows taken, and the positions of their entries. Row -1 is empty.
+
+    Raises InputError for a row below -1 or beyond the last.
+    """
+    rows = np.ascontiguousarray(rows, dtype=np.int32)
+    if len(rows) and (int(rows.min()) < -1 or int(rows.max()) >= len(indptr) - 1):
+        raise InputError(f"rows must lie in [0, {len(indptr) - 1}), or be -1; found {int(rows.min())} to {int(rows.max())}")
+    taken, positions = _ragged_take(indptr, rows)
     return taken, positions
 
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from likewise.data.csr import CSR
 from likewise.data.interactions import Histories
+from likewise.errors import InputError
 from likewise.models.link import Link
 from likewise.shapes import Floats, Rows
 
@@ -178,4 +179,10 @@ class FittedModel(ABC, Generic[P]):
 
 def dot_rows(a: Floats, b: Floats) -> Floats:
     """Row-wise dot products [batch] of two matrices [batch, column]."""
-    return np.einsum("bk,bk->b", a, b, dtype=np.float32)
+    return np.asarray(np.einsum("bk,bk->b", a, b, dtype=np.float32), np.float32)
+
+
+def check_rows(rows: Rows, size: int, what: str) -> None:
+    """Refuse rows outside [-1, size): beyond an array's end, compiled code would answer with whatever lies there."""
+    if len(rows) and (int(rows.min()) < -1 or int(rows.max()) >= size):
+        raise InputError(f"{what} must be rows in [0, {size}), or -1 for unknown; found {int(rows.min())} to {int(rows.max())}")

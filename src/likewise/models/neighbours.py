@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from likewise.data.csr import CSR
 from likewise.data.interactions import Histories
 from likewise.errors import InputError
-from likewise.models.base import Arrays, Context, FittedModel, Model, Parts
+from likewise.models.base import Arrays, Context, FittedModel, Model, Parts, check_rows
 from likewise.models.bias import range_link, rating_link
 from likewise.models.levels import Levels, check_damping, grown, rated
 from likewise.models.link import Link
@@ -144,10 +144,14 @@ class FittedNeighbours(FittedModel[Histories]):
             out += self.levels.items
         if items is None:
             return out
+        check_rows(items, self.n_items, "items")
         unknown = np.zeros(len(people), np.float32) if self.levels is None else self.levels.of_people(people) + np.float32(self.levels.mean)
         return np.where(items >= 0, out[:, items], unknown[:, None]) if self.n_items else np.repeat(unknown[:, None], len(items), 1)
 
     def score_pairs(self, people: Histories, items: Rows, context: Context | None = None) -> Floats:
+        check_rows(items, self.n_items, "items")
+        if len(items) != len(people):
+            raise InputError(f"score_pairs takes one item a person; got {len(people)} people and {len(items)} items")
         out = self.side.score_pairs(self._held(people), items, self._restraint)
         if self.levels is not None:
             out += self.levels.of_people(people) + np.float32(self.levels.mean) + self.levels.at_items(items)

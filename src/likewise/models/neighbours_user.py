@@ -28,10 +28,13 @@ class UserSide:
     ----------
     pool : CSR [person, item]
         What each holds: residuals of ratings, or weights of likes.
+    sizes : float64 [person]
+        What similarities are divided by, as of the fit: items folded in later leave the answers about the others as they were.
     how : Comparison
     """
 
     pool: CSR
+    sizes: NDArray[np.float64]
     how: Comparison
 
     @property
@@ -41,7 +44,7 @@ class UserSide:
     @classmethod
     def of(cls, people: CSR, how: Comparison) -> Self:
         """From what each person holds, [person, item]."""
-        return cls(people, how)
+        return cls(people, how.sizes(people), how)
 
     def score(self, people: CSR, restraint: float | None) -> Floats:
         """Scores [batch, item]."""
@@ -97,27 +100,28 @@ class UserSide:
 
     def with_items(self, items: Rows, histories: Histories, values: Floats, people: CSR) -> Self:
         """A copy in which these items are held by these people."""
-        return type(self)(with_columns(self.pool, items, histories, values), self.how)
+        return type(self)(with_columns(self.pool, items, histories, values), self.sizes, self.how)
 
     def state(self) -> Arrays:
-        width = np.array([self.pool.width], np.int64)
-        return {"indptr": self.pool.indptr, "columns": self.pool.columns, "values": self.pool.filled(), "width": width}
+        return {
+            "indptr": self.pool.indptr,
+            "columns": self.pool.columns,
+            "values": self.pool.filled(),
+            "sizes": self.sizes,
+            "width": np.array([self.pool.width], np.int64),
+        }
 
     @classmethod
     def from_state(cls, state: Mapping[str, NDArray[Any]], how: Comparison) -> Self:
-        return cls(CSR(state["indptr"], state["columns"], state["values"], int(state["width"][0])), how)
+        return cls(CSR(state["indptr"], state["columns"], state["values"], int(state["width"][0])), state["sizes"], how)
 
     def _near(self, people: CSR) -> CSR:
         nobody = np.full(people.n_rows, -1, np.int32)
-        return neighbour_lists(people, nobody, self._raters, self._sizes, self.how)
+        return neighbour_lists(people, nobody, self._raters, self.sizes, self.how)
 
     @cached_property
     def _raters(self) -> CSR:
         return self.pool.transpose()
-
-    @cached_property
-    def _sizes(self) -> NDArray[np.float64]:
-        return self.how.sizes(self.pool)
 
 
 @njit(cache=True, nogil=True)

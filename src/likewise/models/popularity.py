@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from likewise.data.csr import CSR
 from likewise.data.interactions import Histories
 from likewise.errors import InputError
-from likewise.models.base import Arrays, Context, FittedModel, Model, Parts, dot_rows
+from likewise.models.base import Arrays, Context, FittedModel, Model, Parts, check_rows, dot_rows
 from likewise.models.levels import grown, level_at
 from likewise.models.link import Link
 from likewise.shapes import NO_TIME, Floats, Rows, Times
@@ -92,6 +92,7 @@ class FittedPopularity(FittedModel[Floats]):
         return len(self.counts)
 
     def people(self, users: Rows) -> Floats:
+        check_rows(users, self.trained, "users")
         return np.ones((len(users), 1), np.float32)
 
     def fold_in(self, histories: Histories, features: CSR | None = None) -> Floats:
