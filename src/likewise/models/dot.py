@@ -253,7 +253,7 @@ class FittedDot(FittedModel[Floats]):
         residual = score - self.mean - own - item - float(taste.sum())
         return Parts(self.mean, own, item, taste, score, float(self.link.respond(np.array([score], np.float32))[0]), {}, residual)
 
-    def _residual_variance(self, data: Interactions, sample: int = 200_000) -> float:
+    def _residual_variance(self, data: Interactions, sample: int = 20_000) -> float:
         if data.ratings is None or not len(data):
             return 1.0
         events = np.linspace(0, len(data) - 1, min(len(data), sample)).astype(np.int64)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from time import perf_counter
 from types import TracebackType
 from typing import Self
 
 from numba.core import event
+
+log = logging.getLogger("likewise")
 
 
 class CompileClock:
@@ -31,7 +34,7 @@ class CompileClock:
     compile_seconds: float = 0.0
 
     def __enter__(self) -> Self:
-        self._listener = event.TimingListener()
+        self._listener = _Announcing()
         event.register("numba:compile", self._listener)
         self._start = perf_counter()
         return self
@@ -41,3 +44,13 @@ class CompileClock:
         event.unregister("numba:compile", self._listener)
         self.compile_seconds = float(self._listener.duration) if self._listener.done else 0.0
         self.seconds = max(wall - self.compile_seconds, 0.0)
+
+
+class _Announcing(event.TimingListener):  # type: ignore[misc]
+    """Says that compilation begins, since the first fit waits for it."""
+
+    def on_start(self, happening: event.Event) -> None:
+        if not self._depth:
+            name = getattr(happening.data.get("dispatcher"), "__name__", "a kernel")
+            log.info("compiling %s, once: later runs read it from the cache", name.lstrip("_"))
+        super().on_start(happening)

@@ -35,11 +35,12 @@ class Tables(NamedTuple):
 
 
 class Pace(NamedTuple):
-    """How a step is taken: the rate, 1 if there are biases else 0, the columns of Adagrad's mean or 0 for plain steps; mean and link."""
+    """How a step is taken: the rate, 1 if there are biases else 0, the columns of Adagrad's mean or 0 for plain steps; mean, link."""
 
     rate: np.float32
     bias: np.float32
     adagrad: np.float32
+    eps: np.float32
     mean: np.float32
     kind: int
     low: np.float32
@@ -57,7 +58,7 @@ def descend(users, items, targets, weights, tables, pace, draw, negatives):  # t
     the items to draw from, each user's own items in rising order, the generator's state. `weights` may be empty.
     """
     p, q, a, c = tables
-    rate, bias, adagrad, mean, kind, low, span = pace
+    rate, bias, adagrad, eps, mean, kind, low, span = pace
     choices, indptr, columns, state = draw
     width = np.uint64(p.shape[1])
     total = 0.0
@@ -86,7 +87,7 @@ def descend(users, items, targets, weights, tables, pace, draw, negatives):  # t
                     size_q += q[i, f] * q[i, f]
                 a[u, SEEN] += pull * pull * (size_q + bias) / adagrad
                 c[i, SEEN] += pull * pull * (size_p + bias) / adagrad
-                rate_u, rate_i = _adapted(rate, a[u, SEEN]), _adapted(rate, c[i, SEEN])
+                rate_u, rate_i = _adapted(rate, a[u, SEEN], eps), _adapted(rate, c[i, SEEN], eps)
             a[u, BIAS] += bias * rate_u * (pull - a[u, HOLD] * a[u, BIAS])
             c[i, BIAS] += bias * rate_i * (pull - c[i, HOLD] * c[i, BIAS])
             keep_u, keep_i = np.float32(1) - rate_u * a[u, HOLD], np.float32(1) - rate_i * c[i, HOLD]
@@ -102,7 +103,7 @@ def descend(users, items, targets, weights, tables, pace, draw, negatives):  # t
 def descend_pairs(users, items, weights, tables, pace, draw, negatives):  # type: ignore[no-untyped-def]
     """One pass over likes, each set beside `negatives` drawn items; returns the sum of the losses. Arguments as for `descend`."""
     p, q, a, c = tables
-    rate, bias, adagrad, _, _, low, span = pace
+    rate, bias, adagrad, eps, _, _, low, span = pace
     choices, indptr, columns, state = draw
     width = np.uint64(p.shape[1])
     total = 0.0
@@ -131,7 +132,7 @@ def descend_pairs(users, items, weights, tables, pace, draw, negatives):  # type
                 a[u, SEEN] += pull * pull * size_d / adagrad
                 c[i, SEEN] += pull * pull * (size_p + bias) / adagrad
                 c[j, SEEN] += pull * pull * (size_p + bias) / adagrad
-                rate_u, rate_i, rate_j = _adapted(rate, a[u, SEEN]), _adapted(rate, c[i, SEEN]), _adapted(rate, c[j, SEEN])
+                rate_u, rate_i, rate_j = _adapted(rate, a[u, SEEN], eps), _adapted(rate, c[i, SEEN], eps), _adapted(rate, c[j, SEEN], eps)
             c[i, BIAS] += bias * rate_i * (pull - c[i, HOLD] * c[i, BIAS])
             c[j, BIAS] -= bias * rate_j * (pull + c[j, HOLD] * c[j, BIAS])
             keep_u = np.float32(1) - rate_u * a[u, HOLD]
@@ -176,9 +177,9 @@ def _pull(score, target, kind, low, span):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, fastmath=_FAST)
-def _adapted(rate, seen):  # type: ignore[no-untyped-def]
+def _adapted(rate, seen, eps):  # type: ignore[no-untyped-def]
     """Row-wise Adagrad: the rate over the root of the running sum of mean squared gradients."""
-    return rate / (np.float32(1e-8) + np.sqrt(seen))
+    return rate / (np.sqrt(seen) + eps)
 
 
 @njit(nogil=True, boundscheck=False)

@@ -29,7 +29,7 @@ from likewise.solvers.gradient.grid import lay_out, side_for
 from likewise.solvers.gradient.held_out import HeldOut
 from likewise.solvers.gradient.kernel import BIAS, FREE, LOGISTIC, SIGMOID, Pace, descend, descend_pairs
 from likewise.solvers.gradient.settings import Gradient, Negatives
-from likewise.solvers.gradient.steps import SGD, Plateau
+from likewise.solvers.gradient.steps import Adagrad, Plateau
 from likewise.solvers.gradient.tables import Average, Parameters, own_items, start_tables
 
 log = logging.getLogger("likewise")
@@ -177,12 +177,10 @@ class OnePass:
         first, events = span.start, span.stop - span.start
         span = slice(first + events * part // parts, first + events * (part + 1) // parts)
         grid, tables = self.grid, self.parameters.tables
-        seed = (
-            np.random.SeedSequence([self.run.seed, epoch, stratum, block, part]).generate_state(1, np.uint64)
-            if self.negatives
-            else _NO_STATE
-        )
-        draw = (choices, *self.own, seed)
+        state = np.zeros(1, np.uint64)
+        if self.negatives:
+            state[:] = np.random.SeedSequence([self.run.seed, epoch, stratum, block, part]).generate_state(1, np.uint64)
+        draw = (choices, *self.own, state)
         weights = grid.weights[span] if len(grid.weights) else grid.weights
         if self.solver.loss.name == "bpr":
             return float(descend_pairs(grid.users[span], grid.items[span], weights, tables, pace, draw, self.negatives))
@@ -198,9 +196,10 @@ class OnePass:
         kind = {"sigmoid": SIGMOID, "logistic": LOGISTIC}.get(self.link.kind, FREE)
         low, high = (self.link.low, self.link.high) if kind == SIGMOID else (0.0, 1.0)
         bias = float(self.model.bias)
-        adagrad = 0.0 if isinstance(self.solver.optimizer, SGD) else self.model.factors + bias
-        rate, bias, adagrad, mean, low, span = np.array([self._rate(when), bias, adagrad, self.mean, low, high - low], np.float32)
-        return Pace(rate, bias, adagrad, mean, kind, low, span)
+        optimizer = self.solver.optimizer
+        adagrad, eps = (self.model.factors + bias, optimizer.eps) if isinstance(optimizer, Adagrad) else (0.0, 0.0)
+        rate, bias, adagrad, eps, mean, low, span = np.array([self._rate(when), bias, adagrad, eps, self.mean, low, high - low], np.float32)
+        return Pace(rate, bias, adagrad, eps, mean, kind, low, span)
 
     def _rate(self, when: float) -> float:
         return self.solver.optimizer.lr * self.drop * schedules.rate(self.solver.schedule, when, self.solver.epochs)
@@ -236,13 +235,8 @@ class OnePass:
 
     def _after(self, event: Event) -> None:
         """Stop, drop the rate, tell: what follows from an epoch's figures."""
-        stopping = self.solver.stopping
-        if (
-            stopping is not None
-            and self.held_out is not None
-            and self.best is not None
-            and event["epoch"] - self.best[1] >= stopping.patience
-        ):
+        stopping = self.solver.stopping if self.held_out is not None else None
+        if stopping is not None and self.best is not None and event["epoch"] - self.best[1] >= stopping.patience:
             self.notes.append(f"stopped after epoch {event['epoch']}: {stopping.metric} has not improved since epoch {self.best[1]}")
             self.finished = True
         schedule = self.solver.schedule
@@ -274,6 +268,3 @@ class OnePass:
 def all_alike(ratings: Floats) -> bool:
     """Whether ratings say nothing but that something happened, or are not probabilities."""
     return bool((ratings == ratings[0]).all()) or float(ratings.min()) < 0 or float(ratings.max()) > 1
-
-
-_NO_STATE = np.zeros(1, np.uint64)
