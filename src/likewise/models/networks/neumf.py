@@ -98,7 +98,7 @@ class NeuMF(Network):
     def score(self, net: Any, person: Tensor, item: Tensor, context: Mapping[str, Tensor]) -> Tensor:
         import torch
 
-        sizes = (self.factors, self.embedding, 1)
+        sizes = [self.factors, self.embedding, 1]
         p, s, user_bias = torch.split(person, sizes, -1)
         q, t, item_bias = torch.split(item, sizes, -1)
         joined: Tensor = net.mix(p * q) + net.hidden(torch.cat([s, t], -1)) + user_bias + item_bias

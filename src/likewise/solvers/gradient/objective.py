@@ -31,6 +31,8 @@ def facts_for(network: Network, data: Dataset, solver: Gradient) -> Facts:
     loss, ratings = solver.loss, data.interactions.ratings
     if not len(data):
         raise InputError("there is nothing to learn from: the training data has no rows")
+    if loss.name == "contrastive" and getattr(getattr(network, "dot", None), "bias", False):
+        raise InputError("loss 'contrastive' compares directions, which biases have no part in: take Dot(bias=False)")
     if loss.ranks or loss.name == "softmax":
         facts = Facts.of(data, Link("free"), centred=False)
         return Facts(**{**vars(facts), "cosine": loss.name == "contrastive"})
@@ -97,7 +99,7 @@ class Objective:
                 value = losses.ordinal(score, level, net.level_head.cuts, rows.weight)
             else:
                 value = losses.categorical(net.level_head.logits(score), level, rows.weight)
-            return value, net.level_head.chances(score.detach()) @ self.levels
+            return value, net.level_head.chances(score).detach() @ self.levels
         answer = respond(net.link, score)
         if name == "mae":
             return losses.mae(answer, rows.target, rows.weight), answer.detach()
