@@ -20,6 +20,7 @@ from likewise.data.interactions import Histories
 from likewise.errors import InputError, UnknownIdError
 from likewise.models.base import FittedModel
 from likewise.models.popularity import Popularity
+from likewise.people.described import described_people, with_described_items
 from likewise.ranking.catalogue import Catalogue
 from likewise.ranking.filters import Filters, compile_filters, rank_filtered
 from likewise.ranking.rerank import Rerank, Signals
@@ -28,6 +29,8 @@ from likewise.ranking.topk import TopK
 from likewise.shapes import Rows
 
 Cold = Literal["popular", "mean", "raise"]
+PAIRS_AT_ONCE = 8192
+"""Pairs scored at once; a person of many draws is thousands of columns wide."""
 USERS_AT_ONCE = 8192
 """Users whose lists are made before they are written out."""
 
@@ -118,20 +121,26 @@ class Answers:
     def predictions(self, pairs: pl.DataFrame, cold: Cold) -> pl.DataFrame:
         """Columns `score` (the response) and `source` for each pair."""
         named = pairs_frame(pairs, tuple(self.data.contexts))
-        encoded = self.data.encode(self._titles_to_ids(named))
+        named = self._titles_to_ids(named)
+        encoded = self.data.encode(named)
         known = encoded.known
         if cold == "raise" and not known.all():
             first = named.row(int(np.flatnonzero(~known)[0]), named=True)
             raise UnknownIdError(
                 f"{int((~known).sum())} of {len(known)} pairs have an unknown id, the first {first['user_id']!r}, {first['item_id']!r}"
             )
+        fitted, items = with_described_items(self.fitted, self.data, named["item_id"])
+        described, place = described_people(fitted, self.data, named["user_id"])
         score = np.empty(len(encoded), np.float32)
-        for start in range(0, len(encoded), 1 << 17):
-            part = slice(start, start + (1 << 17))
-            people = self.fitted.people(encoded.users[part])
+        for start in range(0, len(encoded), PAIRS_AT_ONCE):
+            part = slice(start, start + PAIRS_AT_ONCE)
+            people = fitted.people(encoded.users[part])
+            if described is not None:
+                people = np.where((place[part] >= 0)[:, None], described[place[part]], people)
             context = {name: rows[part] for name, rows in encoded.context.items()}
-            score[part] = self.fitted.score_pairs(people, encoded.items[part], context or None)
-        source = pl.Series("source", np.where(known, "known", "cold"))
+            score[part] = fitted.score_pairs(people, items[part], context or None)
+        answered = (items >= 0) & ((encoded.users >= 0) | (place >= 0))
+        source = pl.Series("source", np.where(known, "known", np.where(answered, "features", "cold")))
         return pl.DataFrame([pl.Series("score", self.fitted.link.respond(score)), source])
 
     def lists(self, values: Any, ask: ListRequest) -> pl.DataFrame:

@@ -168,6 +168,11 @@ class FittedModel(ABC, Generic[P]):
     def item_vectors(self) -> Floats | None:
         """Matrix [item, column] such that score = people @ item_vectors.T, or None if no such matrix exists."""
 
+    @property
+    def reads_features(self) -> bool:
+        """Whether what the tables say changes the answer about someone, or something, never rated."""
+        return False
+
     def factors(self, side: Side) -> Floats | None:
         """What similarity, axes and maps are made of, [user or item, factor]; None for models without factors."""
         return None

@@ -52,7 +52,7 @@ class FieldDraws:
 
     @property
     def n_draws(self) -> int:
-        return self.rows.shape[1]
+        return int(self.rows.shape[1])
 
     def take(self, rows: Rows) -> Floats:
         """Rows under each draw, float32 [batch, draw, width]; row -1 is the prior mean."""
@@ -131,9 +131,9 @@ class FieldDraws:
 
     def state(self, name: str) -> dict[str, NDArray[Any]]:
         """Arrays by name."""
-        kept = {"rows": self.rows, "mean": self.mean, "precision": self.precision, "scale": self.scale}
-        optional = {"features": self.features, "history": self.history}
-        return {f"{name}.{key}": value for key, value in {**kept, **optional}.items() if value is not None}
+        kept: dict[str, NDArray[Any] | None] = {"rows": self.rows, "mean": self.mean, "precision": self.precision, "scale": self.scale}
+        kept |= {"features": self.features, "history": self.history}
+        return {f"{name}.{key}": value for key, value in kept.items() if value is not None}
 
     @classmethod
     def from_state(cls, name: str, state: Mapping[str, NDArray[Any]]) -> Self:

@@ -27,6 +27,9 @@ from likewise.models.link import Link
 from likewise.models.observed import Observed
 from likewise.shapes import Floats, Rows
 
+LATENT_ROUNDS = 4
+"""Rounds in which latents of levels and the row folded in from them settle."""
+
 
 @dataclass(frozen=True, eq=False)
 class FittedPosterior(FittedModel[Floats]):
@@ -50,7 +53,7 @@ class FittedPosterior(FittedModel[Floats]):
     usual: Mapping[str, Floats] = field(default_factory=dict)
 
     @property
-    def link(self) -> Link:
+    def link(self) -> Link:  # type: ignore[override]
         return self.observed.link
 
     @property
@@ -66,6 +69,10 @@ class FittedPosterior(FittedModel[Floats]):
         """Draws kept."""
         return self.users.n_draws
 
+    @property
+    def reads_features(self) -> bool:
+        return self.users.features is not None or self.items.features is not None
+
     # ---- people --------------------------------------------------------------------------------------------------------------
 
     def people(self, users: Rows) -> Floats:
@@ -74,18 +81,14 @@ class FittedPosterior(FittedModel[Floats]):
 
     def fold_in(self, histories: Histories, features: CSR | None = None) -> Floats:
         """People never trained on, drawn from their conditional under each draw."""
-        targets, weights, side = self._design("item", histories)
-        rows = self.users.fold(histories, features, side, self.observed.alpha, targets, weights)
-        return self._people(rows, np.ones(len(rows), np.float32))
+        return self._people(self._fold("user", histories, features), np.ones(len(histories), np.float32))
 
     def with_people(self, users: Rows, people: Floats) -> Self:
         return replace(self, users=self.users.with_rows(users, self._rows(people)[:, :, :-1], np.exp(people[:, -1])))
 
     def with_items(self, items: Rows, histories: Histories, features: CSR | None = None) -> Self:
-        targets, weights, side = self._design("user", histories)
-        rows = self.items.fold(histories, features, side, self.observed.alpha, targets, weights)
-        grown = self.items.with_rows(items, rows, np.ones(len(rows), np.float32))
-        return replace(self, items=grown)
+        rows = self._fold("item", histories, features)
+        return replace(self, items=self.items.with_rows(items, rows, np.ones(len(rows), np.float32)))
 
     # ---- scores --------------------------------------------------------------------------------------------------------------
 
@@ -106,7 +109,8 @@ class FittedPosterior(FittedModel[Floats]):
         """Score of each pair under each draw, float32 [batch, draw]."""
         vectors = self._items(items) if self._is_usual(context) else self._item_side(items, context)
         shape = (len(people), self.n_draws, -1)
-        return np.einsum("bsk,bsk->bs", people[:, :-1].reshape(shape), vectors[:, :-1].reshape(shape)) * np.float32(self.n_draws)
+        scores = np.einsum("bsk,bsk->bs", people[:, :-1].reshape(shape), vectors[:, :-1].reshape(shape))
+        return np.asarray(scores * np.float32(self.n_draws), np.float32)
 
     def predictive(self, people: Floats, items: Rows, context: Context | None = None) -> Predictive:
         """The distribution of each rating: uncertainty of the parameters, and noise of people and items."""
@@ -199,15 +203,26 @@ class FittedPosterior(FittedModel[Floats]):
             rows[:, :, -1] += meet
         return rows
 
-    def _design(self, side: Side, histories: Histories) -> tuple[Floats, Floats, Floats]:
-        """Targets and weights of ratings, and the rows of the side they are with, [row, draw, width], unknown ones left out."""
-        other = self.items if side == "item" else self.users
-        everything = self._item_draws if side == "item" else self._user_draws
+    def _fold(self, side: Side, histories: Histories, features: CSR | None) -> Floats:
+        """Rows of one side [batch, draw, width] from ratings; ratings of unknown partners are left out."""
+        mine, other, partners = (self.users, self.items, self._item_draws) if side == "user" else (self.items, self.users, self._user_draws)
+        known = (histories.rows >= 0) & (histories.rows < len(other))
+        histories = histories if known.all() else histories.keep(known)
+        weights = self._weights(other, histories)
+        scores = np.zeros(len(histories.rows), np.float32)
+        rows = mine.fold(histories, features, partners, self.observed.alpha, self._targets(histories, scores), weights)
+        for _ in range(LATENT_ROUNDS if self.observed.is_levels else 0):
+            scores = _pair_scores(rows, histories, partners)
+            rows = mine.fold(histories, features, partners, self.observed.alpha, self._targets(histories, scores), weights)
+        return rows
+
+    def _targets(self, histories: Histories, scores: Floats) -> Floats:
         ratings = np.ones(len(histories.rows), np.float32) if histories.ratings is None else histories.ratings
+        return self.observed.targets(ratings, scores)
+
+    def _weights(self, other: FieldDraws, histories: Histories) -> Floats:
         weights = other.scales(histories.rows)
-        if histories.weights is not None:
-            weights = weights * histories.weights
-        return self.observed.targets(ratings), weights.astype(np.float32), everything
+        return weights if histories.weights is None else (weights * histories.weights).astype(np.float32)
 
     @cached_property
     def _item_draws(self) -> Floats:
@@ -221,7 +236,8 @@ class FittedPosterior(FittedModel[Floats]):
         rows = self._rows(person[None])[0, :, :-1].astype(np.float64)
         item = vector[:-1].reshape(self.n_draws, -1).astype(np.float64)
         slope, own = item[:, :-1], float(item[:, -1].sum() - self.observed.centre)
-        targets, weights, side = self._design("item", history)
+        weights, side = self._weights(self.items, history), self._item_draws
+        targets = self._targets(history, _pair_scores(rows.astype(np.float32)[None], history, side))
         design = side[history.rows].transpose(1, 0, 2).astype(np.float64)
         rest = targets - design[:, :, -1]
         design[:, :, -1] = 1
@@ -251,3 +267,11 @@ class FittedPosterior(FittedModel[Floats]):
         left, size, right = np.linalg.svd(users @ (items.T @ basis), full_matrices=False)
         root = np.sqrt(size[:k])
         return (left[:, :k] * root).astype(np.float32), (basis @ (right[:k].T * root)).astype(np.float32)
+
+
+def _pair_scores(rows: Floats, histories: Histories, partners: Floats) -> Floats:
+    """Mean score over draws of each entry of the histories, in the units of the rows."""
+    mine = rows[np.repeat(np.arange(len(histories)), histories.counts)]
+    theirs = partners[histories.rows]
+    score = np.einsum("nsk,nsk->ns", mine[:, :, :-1], theirs[:, :, :-1]) + mine[:, :, -1] + theirs[:, :, -1]
+    return np.asarray(score.mean(1), np.float32)

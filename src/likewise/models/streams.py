@@ -53,7 +53,7 @@ def fill_normals(start, out):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def gamma(start, counter, shape):  # type: ignore[no-untyped-def]
-    """Gamma variate of this shape (at least 1 is fastest) and scale one, by Marsaglia and Tsang (2000); consumes up to 64 numbers from `counter`."""
+    """Gamma variate of this shape and scale one (Marsaglia and Tsang, 2000); takes up to 61 numbers from `counter` on."""
     boost = 1.0
     if shape < 1.0:
         boost = uniform(start, counter) ** (1.0 / shape)

@@ -13,6 +13,7 @@ from likewise.parallel import in_threads
 from likewise.shapes import Floats
 from likewise.solvers.gibbs.hyper import Doubles, NormalWishart
 from likewise.solvers.gibbs.layout import Field, Layout
+from likewise.solvers.gibbs.levels import Levels
 from likewise.solvers.gibbs.noise import Noise, all_scores
 from likewise.solvers.gibbs.side import Block
 
@@ -41,6 +42,10 @@ class Chain:
         factors + 1
     prior : NormalWishart
     key : (seed, chain)
+    levels : Levels or None
+        For ratings that are ordered levels: `targets` are then latents, drawn in each sweep.
+    burn_in : int
+        Sweeps in which cut points settle.
     """
 
     def __init__(
@@ -53,9 +58,12 @@ class Chain:
         prior: NormalWishart,
         key: tuple[int, int],
         threads: int | None = None,
+        levels: Levels | None = None,
+        burn_in: int = 0,
     ):
         self.layout, self.targets, self.noise, self.blocks = layout, targets, noise, blocks
         self.prior, self.key, self.threads = prior, key, threads
+        self.levels, self.burn_in = levels, burn_in
         self.sweeps = 0
         rng = np.random.default_rng([*key, 0])
         self.table = (0.1 * rng.standard_normal((layout.n_rows, width))).astype(np.float32)
@@ -72,6 +80,11 @@ class Chain:
             self.draw_field(field, derived_key(*self.key, self.sweeps, n), 1.0, self.table[field.rows])
         self.scores = all_scores(self.layout.rows, self.table, self.threads)
         self.noise.draw((self.targets - self.scores) ** 2, rng, (*self.key, self.sweeps, 99), self.threads)
+        if self.levels is not None:
+            settle = self.sweeps <= self.burn_in
+            self.targets = self.levels.draw(
+                self.scores, self.noise.weights, rng, derived_key(*self.key, self.sweeps, 98), settle, self.threads
+            )
 
     def draw_field(self, field: Field, key: np.uint64, sign: float, out: Floats) -> None:
         """Draw a field's rows into `out` from their conditional; sign -1 mirrors the noise."""
@@ -111,8 +124,3 @@ class Chain:
             block.draw(rows - mean - effect, precision, rng)
             effect = effect + block.effect
         return FieldPrior(mean, precision, (mean + effect).astype(np.float32))
-
-    @property
-    def error(self) -> float:
-        """Root mean squared error of the current draw on the training ratings, in their own units."""
-        return float(np.sqrt(np.mean((self.targets - self.scores) ** 2)))

@@ -12,17 +12,16 @@ Doubles = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class NormalWishart:
-    """Prior of a field's mean and precision: precision ~ Wishart(scale, degrees), mean ~ N(0, (strength precision)^-1).
+    """Prior of a field's mean and precision: precision ~ Wishart(identity / spread**2, width + 1), mean ~ N(0, (strength precision)^-1).
 
-    degrees : added to the width; scale is `identity / spread**2 / degrees`, so that rows spread by about `spread`.
+    A row's expected squared length is then about `spread**2`, however many columns it has.
     """
 
     strength: float = 2.0
-    degrees: float = 1.0
-    spread: float = 0.35
+    spread: float = 1.4
 
     def prior_scale_inverse(self, width: int) -> Doubles:
-        return np.eye(width) * (self.spread**2 * (width + self.degrees))
+        return np.eye(width) * self.spread**2
 
     def draw_prior(self, width: int, rng: np.random.Generator) -> tuple[Doubles, Doubles]:
         """Mean [width] and precision [width, width] before any row was seen."""
@@ -34,7 +33,7 @@ class NormalWishart:
         mean = rows.mean(0) if n else np.zeros(width)
         centred = rows - mean
         inverse = self.prior_scale_inverse(width) + centred.T @ centred + (self.strength * n / (self.strength + n)) * np.outer(mean, mean)
-        precision = wishart(inverse, width + self.degrees + n, rng)
+        precision = wishart(inverse, width + 1 + n, rng)
         root = np.linalg.cholesky((self.strength + n) * precision)
         return n * mean / (self.strength + n) + np.linalg.solve(root.T, rng.standard_normal(width)), precision
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,14 +11,15 @@ from numpy.typing import NDArray
 from likewise.data.dataset import Dataset
 from likewise.models.dot import Dot
 from likewise.models.draws import FieldDraws
-from likewise.models.observed import Observed
+from likewise.models.link import Link
+from likewise.models.observed import Observed, levels_link
 from likewise.models.posterior import FittedPosterior
 from likewise.models.streams import derived_key
 from likewise.shapes import Floats
 from likewise.solvers.gibbs.chain import Chain
 
 if TYPE_CHECKING:
-    from likewise.solvers.gibbs.sample import Problem
+    from likewise.solvers.gibbs.problem import Problem
     from likewise.solvers.gibbs.settings import Gibbs
 
 _KEEP_KEY = 5
@@ -39,6 +41,7 @@ class Kept:
         self.precisions: dict[str, list[NDArray[np.float64]]] = {}
         self.coefficients: dict[tuple[str, str], list[NDArray[np.float16]]] = {}
         self.alphas: list[float] = []
+        self.cuts: list[Floats] = []
         self.scales = np.zeros(problem.layout.n_rows)
         self.usual: dict[str, list[Floats]] = {}
 
@@ -75,14 +78,26 @@ class Kept:
             for block in blocks:
                 self.coefficients.setdefault((name, block.name), []).append(block.coefficients().astype(np.float16))
         self.alphas.append(chain.noise.alpha)
+        if chain.levels is not None:
+            self.cuts.append(chain.levels.cuts.astype(np.float32))
         self.scales += np.log(chain.noise.scales)
 
     def fitted(self, model: Dot, data: Dataset) -> FittedPosterior:
         """The model of the draws so far."""
         draws = {field.name: self._field(field.name, field.rows, data) for field in self.problem.layout.fields}
-        observed = Observed("gaussian", self.problem.link, self.problem.centre, self.problem.unit, np.array(self.alphas, np.float32))
-        users, items = draws.pop("user"), draws.pop("item")
-        return FittedPosterior(model, users, items, observed, draws, {name: np.stack(rows) for name, rows in self.usual.items()})
+        usual = {name: np.stack(rows) for name, rows in self.usual.items()}
+        users, items, observed = draws.pop("user"), draws.pop("item"), self._observed()
+        fitted = FittedPosterior(model, users, items, observed, draws, usual)
+        if not observed.is_levels:
+            return fitted
+        return replace(fitted, observed=replace(observed, link=_fitted_link(fitted, data)))
+
+    def _observed(self) -> Observed:
+        problem, alphas = self.problem, np.array(self.alphas, np.float32)
+        if problem.levels is None or not self.cuts:
+            return Observed(problem.link, problem.centre, problem.unit, alphas)
+        cuts = np.stack(self.cuts)
+        return Observed(levels_link(problem.levels, cuts, 1.0), 0.0, 1.0, alphas, problem.levels, cuts)
 
     def _field(self, name: str, rows: slice, data: Dataset) -> FieldDraws:
         scale = np.exp(self.scales[rows] / len(self)).astype(np.float32)
@@ -111,3 +126,16 @@ class Kept:
             start = given.start or 0
             everything[start : start + given.x.width] = np.stack(self.coefficients[name, given.name], 1)
         return everything
+
+
+def _fitted_link(fitted: FittedPosterior, data: Dataset, pairs: int = 4000) -> Link:
+    """The link that takes the mean score nearest to the mean rating over draws, on pairs as popular as those in training."""
+    events, rng = data.interactions, np.random.default_rng(0)
+    users = events.users[rng.integers(0, len(events), pairs)]
+    items = events.items[rng.integers(0, len(events), pairs)]
+    people = fitted.people(users)
+    score, wanted = fitted.score_pairs(people, items), fitted.predictive(people, items).mean
+    observed = fitted.observed
+    levels, cuts = np.asarray(observed.levels), np.asarray(observed.cuts)
+    links = [levels_link(levels, cuts, blur) for blur in np.linspace(0.8, 2.0, 61)]
+    return min(links, key=lambda link: float(np.mean((link.respond(score) - wanted) ** 2)))

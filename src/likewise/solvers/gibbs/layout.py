@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,7 +49,7 @@ class Field:
         cost = np.cumsum(np.diff(self.indptr) * float(width * width) / 8 + width**3 / 3 + 50.0)
         cuts = np.searchsorted(cost, cost[-1] * np.arange(1, count) / count) + 1 if self.size else np.empty(0, np.int64)
         edges = np.unique(np.concatenate([[0], cuts, [self.size]]))
-        return [(int(a), int(b)) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+        return [(int(a), int(b)) for a, b in itertools.pairwise(edges)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +89,7 @@ def make_layout(columns: list[Rows], sizes: list[int], names: list[str]) -> Layo
         if not known.all():
             place = np.flatnonzero(known)[place]
         others = [h for h in range(len(columns)) if h != f]
-        partners = stacked[:, others] if f == 0 else stacked[np.ix_(place, others)]
+        partners = stacked[:, others] if f == 0 else stacked[place][:, others]
         fields.append(
             Field(name, size, int(bases[f]), indptr, np.ascontiguousarray(partners), EMPTY_ROWS if f == 0 else place.astype(np.int32))
         )

@@ -58,7 +58,7 @@ class Noise:
             self.nu[field.name] = draw_freedom(self.scales[field.rows], self.nu[field.name], rng)
         if self.varying:
             self.weights = np.empty(len(squares), np.float32)
-            cuts = _cuts(len(squares))
+            cuts = pieces_of(len(squares))
             given = self.given
 
             def fill(piece: int) -> None:
@@ -80,7 +80,8 @@ class Noise:
         in_threads(work, len(parts), threads)
 
 
-def _cuts(n: int) -> NDArray[np.int64]:
+def pieces_of(n: int) -> NDArray[np.int64]:
+    """Where n ratings are cut into pieces for threads."""
     return np.unique(np.linspace(0, n, PIECES + 1).astype(np.int64))
 
 
@@ -149,6 +150,6 @@ def score_ratings(first, last, rows, table, out):  # type: ignore[no-untyped-def
 def all_scores(rows: NDArray[np.int32], table: Floats, threads: int | None) -> Floats:
     """Score of each rating, float32 [rating]."""
     out = np.empty(len(rows), np.float32)
-    cuts = _cuts(len(rows))
+    cuts = pieces_of(len(rows))
     in_threads(lambda piece: score_ratings(cuts[piece], cuts[piece + 1], rows, table, out), len(cuts) - 1, threads)
     return out

@@ -2,45 +2,24 @@
 
 from __future__ import annotations
 
-import logging
-from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from likewise.data.dataset import Dataset
-from likewise.errors import DivergedError, InputError
+from likewise.errors import DivergedError
 from likewise.models.dot import Dot
-from likewise.models.link import Link
-from likewise.shapes import Floats, Rows
+from likewise.shapes import Floats
 from likewise.solvers.base import Event, Fit, Run
 from likewise.solvers.clock import CompileClock
-from likewise.solvers.gibbs.blocks import Given, blocks_of
 from likewise.solvers.gibbs.chain import Chain
-from likewise.solvers.gibbs.hyper import NormalWishart
 from likewise.solvers.gibbs.keep import Kept
-from likewise.solvers.gibbs.layout import EMPTY_FLOATS, Layout, make_layout
-from likewise.solvers.gibbs.noise import Noise, all_scores
-from likewise.solvers.gibbs.side import Block
+from likewise.solvers.gibbs.noise import all_scores
+from likewise.solvers.gibbs.problem import Problem, make_chain, make_problem
 
 if TYPE_CHECKING:
     from likewise.solvers.gibbs.settings import Gibbs
-
-log = logging.getLogger("likewise")
-
-
-@dataclass(frozen=True, eq=False)
-class Problem:
-    """What chains sample from: sorted ratings in units of their spread, and features."""
-
-    layout: Layout
-    targets: Floats
-    weights: Floats
-    centre: float
-    unit: float
-    given: list[Given]
-    link: Link
 
 
 def sample(solver: Gibbs, model: Dot, data: Dataset, run: Run) -> Fit:
@@ -59,47 +38,14 @@ def sample(solver: Gibbs, model: Dot, data: Dataset, run: Run) -> Fit:
     return Fit(fitted, history, clock.seconds, clock.compile_seconds, notes)
 
 
-def make_problem(solver: Gibbs, model: Dot, data: Dataset) -> Problem:
-    """Sort the ratings and gather the features."""
-    events = data.interactions
-    if not len(events):
-        raise InputError("there is no rating to learn from; give a table with at least one row")
-    contexts = tuple(data.contexts) if solver.contexts == ("all",) else solver.contexts
-    for name in contexts:
-        if name not in data.contexts:
-            raise InputError(f"there is no context column {name!r}; there are: {', '.join(data.contexts) or 'none'}; read the table with context=[...]")
-    columns: list[Rows] = [events.users, events.items, *(events.context[name] for name in contexts)]
-    sizes = [events.n_users, events.n_items, *(len(data.contexts[name]) for name in contexts)]
-    layout = make_layout(columns, sizes, ["user", "item", *contexts])
-    ratings = np.ones(len(events), np.float32) if events.ratings is None else events.ratings
-    weights = EMPTY_FLOATS if events.weights is None else events.weights[layout.order].astype(np.float32)
-    share = None if events.weights is None or not events.weights.any() else events.weights
-    centre = float(np.average(ratings, weights=share))
-    unit = float(np.sqrt(np.average((ratings - centre) ** 2, weights=share))) or 1.0
-    targets = ((ratings - centre) / unit).astype(np.float32)[layout.order]
-    return Problem(layout, targets, weights, centre, unit, blocks_of(data, solver.blocks), model.link(events, data.rating_range))
-
-
-def make_chain(solver: Gibbs, model: Dot, problem: Problem, key: tuple[int, int], threads: int | None) -> Chain:
-    """A chain at its start."""
-    width = model.factors + 1
-    blocks: dict[str, list[Block]] = {}
-    for given in problem.given:
-        blocks.setdefault(given.field, []).append(Block(given.name, given.x, width))
-    noise = Noise(problem.layout, problem.weights, solver.noise)
-    return Chain(problem.layout, problem.targets, noise, blocks, width, NormalWishart(spread=solver.spread), key, threads)
-
-
-def run_chain(
-    solver: Gibbs, chain: Chain, kept: Kept, watched: Watched | None, run: Run, history: list[Event], notes: list[str]
-) -> bool:
+def run_chain(solver: Gibbs, chain: Chain, kept: Kept, watched: Watched | None, run: Run, history: list[Event], notes: list[str]) -> bool:
     """Sweep one chain; False if the whole fit should stop."""
     total = solver.burn_in + solver.draws
     start = perf_counter()
     try:
         while chain.sweeps < total:
             chain.sweep()
-            error = chain.error * kept.problem.unit
+            error = kept.problem.error(chain)
             if not np.isfinite(error):
                 raise DivergedError("sampling left the numbers; check the ratings and weights for huge values, or lower spread")
             counts = chain.sweeps > solver.burn_in
@@ -148,10 +94,9 @@ class Watched:
 
     def error(self, chain: Chain, counts: bool) -> float:
         """Root mean squared error of the mean so far; of the draw alone during burn-in."""
-        scores = all_scores(self.rows, chain.table, 1)
+        scores = self.problem.respond(all_scores(self.rows, chain.table, 1), chain)
         if counts:
             self.total += scores
             self.count += 1
-            scores = self.total / self.count
-        predicted = self.problem.link.respond((scores * self.problem.unit + self.problem.centre).astype(np.float32))
-        return float(np.sqrt(np.mean((predicted - self.ratings) ** 2)))
+            scores = (self.total / self.count).astype(np.float32)
+        return float(np.sqrt(np.mean((scores - self.ratings) ** 2)))

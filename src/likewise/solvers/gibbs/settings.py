@@ -39,7 +39,7 @@ class Gibbs(Solver):
     choose : bool
         Check on an inner split that each block helps, and leave it out otherwise.
     spread : float
-        How far rows spread before anything is known, in standard deviations of a rating; the data overrule it.
+        How long rows are before anything is known, in standard deviations of a rating; the data overrule it.
     seconds : float or None
         Stop drawing after this time.
     """
@@ -53,7 +53,7 @@ class Gibbs(Solver):
     blocks: tuple[str, ...] = ()
     contexts: tuple[str, ...] = ()
     choose: bool = False
-    spread: float = 0.2
+    spread: float = 1.4
     seconds: float | None = None
 
     name: ClassVar[str] = "gibbs"
