@@ -157,20 +157,10 @@ def _neighbour_lists(indptr, columns, values, own, own_sizes, h_indptr, h_rows, 
         kept = 0
         for m in range(n_touched):
             row = seen[m]
-            n = common[row]
-            if kind == 0:
-                below = own_sizes[t] * sizes[row]
-                s = dot[row]
-            elif kind == 1:
-                below = squares[row, 0] * squares[row, 1]
-                s = dot[row]
-            else:
-                total = n_columns
-                below = own_sizes[t] * (total - own_sizes[t]) * sizes[row] * (total - sizes[row])
-                s = total * n - own_sizes[t] * sizes[row]
-            if row != own[t] and s > 0 and below > 0:
+            s = _similarity(kind, dot[row], common[row], own_sizes[t], sizes[row], squares[row * (kind == 1)], n_columns)
+            if row != own[t] and s > 0:
                 seen[kept] = row
-                similar[kept] = s / np.sqrt(below) * n / (n + shrinkage)
+                similar[kept] = s * common[row] / (common[row] + shrinkage)
                 kept += 1
             dot[row] = 0
             common[row] = 0
@@ -185,6 +175,19 @@ def _neighbour_lists(indptr, columns, values, own, own_sizes, h_indptr, h_rows, 
             out_values[end] = similar[order[place]]
             end += 1
     return out_rows[:end].copy(), out_values[:end].copy(), counts
+
+
+@njit(cache=True, nogil=True)
+def _similarity(kind, dot, common, a, b, squares, columns):  # type: ignore[no-untyped-def]
+    """Of two rows of sizes a and b, with this product and so many columns in common; zero where nothing can be said."""
+    if kind == 0:
+        below = a * b
+    elif kind == 1:
+        below = squares[0] * squares[1]
+    else:
+        below = a * (columns - a) * b * (columns - b)
+        dot = columns * common - a * b
+    return dot / np.sqrt(below) if below > 0 else 0.0
 
 
 @njit(cache=True, nogil=True)
