@@ -48,7 +48,7 @@ def test_lists_of_ml_100k(data_home, settings, low, high):
     users = np.arange(len(data.users), dtype=np.int32)
     lists = rank_model(fitted, fitted.people(users), 10, data.interactions.by_user.csr(len(data.items))).items
     wanted = data.encode(test)
-    liked = {pair for pair in zip(wanted.users.tolist(), wanted.items.tolist(), strict=True)}
+    liked = set(zip(wanted.users.tolist(), wanted.items.tolist(), strict=True))
     counts = np.bincount(wanted.users[wanted.users >= 0], minlength=len(users))
     discount = 1 / np.log2(np.arange(10) + 2)
     hits = np.array([[(u, i) in liked for i in lists[u].tolist()] for u in users.tolist()])
