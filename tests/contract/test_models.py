@@ -165,7 +165,7 @@ def test_with_people_changes_those_rows_and_nobody_else(case, model):
     assert changed.n_users == 53
     assert model.n_users == 50
     after = changed.score(changed.people(np.arange(-1, 53, dtype=np.int32)))
-    np.testing.assert_allclose(after[[5, 53, 51]], expected, atol=1e-5)
+    np.testing.assert_allclose(after[[5, 53, 51]], expected, atol=1e-3)  # some models keep rows in half precision
     others = np.setdiff1d(np.arange(51), [5])
     np.testing.assert_array_equal(after[others], scores[others])
     np.testing.assert_allclose(after[52], scores[0], atol=1e-5, err_msg="a gap is someone nothing is known of")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from datetime import date, datetime
 from difflib import get_close_matches
+from functools import cached_property
 from threading import Lock
 from typing import Any
 
@@ -129,7 +130,7 @@ class Members:
         self.values, codes = Vocabulary.encode(members)
         self.items_of = csr_from_pairs(codes, rows, None, len(self.values), len(column))
 
-    @property
+    @cached_property
     def by_item(self) -> CSR:
         """Values of each item, [item, value]."""
         return self.items_of.transpose()
