@@ -7,13 +7,13 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
+LAUNCHER = Path(__file__).parent / "launch.py"
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "POLARS_MAX_THREADS", "RAYON_NUM_THREADS")
 
 
@@ -37,44 +37,23 @@ class Measured:
         return found
 
 
-def measured(
-    command: Sequence[str | Path], threads: int | None = 1, timeout: float = 3600, environment: Mapping[str, str] | None = None
-) -> Measured:
+def measured(command: Sequence[str | Path], threads: int | None = 1, timeout: float = 3600) -> Measured:
     """Run a command from the root of the project; `threads` limits every library that can be limited, None leaves them."""
     limits = {} if threads is None else dict.fromkeys(THREADS, str(threads))
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        start = perf_counter()
-        process = subprocess.Popen(
-            [str(part) for part in command], stdout=out, stderr=err, cwd=ROOT, env={**os.environ, **limits, **(environment or {})}
-        )
-        killed = _wait_or_kill(process, timeout)
-        wall = perf_counter() - start
-        texts = []
-        for stream in (out, err):
-            stream.seek(0)
-            texts.append(stream.read().decode(errors="replace"))
-    status, usage = killed
-    problem = None if status == 0 else "\n".join(texts[1].strip().splitlines()[-12:]) or f"ended with status {status}"
-    scale = 1 << 20 if sys.platform == "darwin" else 1 << 10
-    return Measured(texts[0], problem, wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / scale)
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report"
+        launcher = [sys.executable, "-I", "-S", str(LAUNCHER), str(report), str(timeout), *map(str, command)]
+        done = subprocess.run(launcher, capture_output=True, cwd=ROOT, env={**os.environ, **limits})
+        output, errors = (stream.decode(errors="replace") for stream in (done.stdout, done.stderr))
+        if not report.exists():
+            return Measured(output, _last_lines(errors) or f"{command[0]} could not be started", 0.0, 0.0, 0.0)
+        status, wall, cpu, peak = map(float, report.read_text().split())
+    problem = None if status == 0 else _last_lines(errors) or f"ended with status {status:.0f}"
+    return Measured(output, problem, wall, cpu, peak / (1 << 20 if sys.platform == "darwin" else 1 << 10))
 
 
-def _wait_or_kill(process: subprocess.Popen[bytes], timeout: float) -> tuple[int, Any]:
-    """`wait4`, which alone tells what this very child used."""
-    import signal
-
-    def stop(_signal: int, _frame: Any) -> None:
-        process.kill()
-
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, timeout)
-    try:
-        _, status, usage = os.wait4(process.pid, 0)
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    return process.returncode, usage
+def _last_lines(text: str) -> str:
+    return "\n".join(text.strip().splitlines()[-12:])
 
 
 def likewise() -> list[str | Path]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from statistics import median
 
 from benchmarks.bars._bars import Board, run
 from benchmarks.contenders import contender
@@ -23,8 +24,8 @@ RATING = {
     "fastai:mlp": 0.9478,
 }
 """RMSE on ML-100K u1 as measured before, by the peers' own settings."""
-LISTS = {"implicit:als": 0.4441, "implicit:bpr": 0.2908, "cornac:ease": 0.4426, "cornac:bpr": 0.4009, "lenskit:ease": 0.4426}
-"""NDCG@10 on topn-ml-100k."""
+LISTS = {"implicit:als": 0.4441, "implicit:bpr": 0.2908, "cornac:ease": 0.4426, "lenskit:ease": 0.4426}
+"""NDCG@10 on topn-ml-100k, medians over the seeds. Cornac's BPR was measured too (.4009), with settings that were not kept."""
 EASE = {"ndcg@10": 0.4426, "recall@20": 0.3593, "ndcg@100": 0.5302}
 
 EVALUATE_ALL = """
@@ -37,11 +38,13 @@ parts = [Dataset.of(pl.read_parquet(path, columns=["user_id", "item_id"]).with_c
 model = Popularity().solve(parts[0])
 vectors = np.random.default_rng(0).normal(size=(model.n_items, 32)).astype(np.float32)
 evaluate(model, *parts, vectors=vectors)
-start = time.perf_counter()
-found = evaluate(model, *parts, vectors=vectors)
-found.frame, found.segments
-seconds = time.perf_counter() - start
-print(json.dumps({"seconds": seconds, "people": found.figures["ndcg@10"].n_people, "figures": len(found.figures)}))
+seconds = []
+for _ in range(3):
+    start = time.perf_counter()
+    found = evaluate(model, *parts, vectors=vectors)
+    found.frame, found.segments
+    seconds.append(time.perf_counter() - start)
+print(json.dumps({"seconds": min(seconds), "people": found.figures["ndcg@10"].n_people, "figures": len(found.figures)}))
 """
 
 
@@ -65,12 +68,15 @@ def bars(board: Board) -> None:
     for suite, known, figure, within in (("ml-100k-u1", RATING, "rmse", 0.002), ("topn-ml-100k", LISTS, "ndcg@10", 0.003)):
         split = split_of(suites()[suite])
         task = suites()[suite].task
+        seeds = board.seeds if task == "list" else board.seeds[:1]
         for name, value in known.items():
-            board.near(f"{name}, {suite}, {figure}", lambda n=name, s=split, t=task, f=figure: of_peer(n, s, t, f), value, within)
+            board.near(
+                f"{name}, {suite}, {figure}", lambda n=name, s=split, t=task, f=figure, r=seeds: of_peer(n, s, t, f, r), value, within
+            )
 
 
 def whole(board: Board, train: Path, test: Path) -> tuple[float, float]:
-    """Seconds of the second evaluation in a fresh process, and the process's peak memory."""
+    """The least seconds of three evaluations in a fresh process, compiled before, and the process's peak memory."""
     done = board.run([sys.executable, "-c", EVALUATE_ALL, train, test], threads=2)
     told = done.json()
     if told["people"] < 6000:
@@ -83,12 +89,13 @@ def tested(path: str) -> bool:
     return measured([sys.executable, "-m", "pytest", path, "-m", ""], threads=None).problem is None
 
 
-def of_peer(name: str, split: Split, task: str, figure: str) -> float:
-    """One figure of a peer, run once with seed 0."""
-    found = contender(name, "peer").run(task, split, 0, 1)
-    if "problem" in found:
-        raise RuntimeError(found["problem"])
-    return float(found[figure])
+def of_peer(name: str, split: Split, task: str, figure: str, seeds: tuple[int, ...]) -> float:
+    """The median of one figure of a peer over the seeds."""
+    found = [contender(name, "peer").run(task, split, seed, 1) for seed in seeds]
+    for one in found:
+        if "problem" in one:
+            raise RuntimeError(one["problem"])
+    return median(float(one[figure]) for one in found)
 
 
 if __name__ == "__main__":

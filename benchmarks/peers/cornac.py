@@ -51,7 +51,7 @@ def ranks(kind):
 if __name__ == "__main__":
     mf = {"k": 10, "max_iter": 25, "learning_rate": 0.01, "lambda_reg": 0.02, "use_bias": True}
     svd = {"k": 10, "max_iter": 30, "learning_rate": 0.01, "lambda_reg": 0.02}
-    bpr = {"k": 64, "max_iter": 200, "learning_rate": 0.05, "lambda_reg": 0.01, "num_threads": 1}
+    bpr = {"k": 64, "max_iter": 200, "learning_rate": 0.01, "lambda_reg": 0.01, "num_threads": 1}
     main(
         "cornac",
         rating={"mf": (rates(MF), mf), "svd": (rates(SVD), svd)},

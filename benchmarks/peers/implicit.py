@@ -1,4 +1,4 @@
-"""implicit: ALS as tuned on a part of train, and BPR."""
+"""implicit: ALS as tuned on a part of train, and BPR with its defaults."""
 
 from __future__ import annotations
 
@@ -33,12 +33,11 @@ def ranks(kind):
 if __name__ == "__main__":
     small = {"factors": 128, "regularization": 30.0, "alpha": 3.0, "iterations": 20}
     large = {**small, "regularization": 50.0, "alpha": 5.0}
-    bpr = {"factors": 64, "learning_rate": 0.05, "regularization": 0.01, "iterations": 100}
     main(
         "implicit",
         lists={
             "als": (ranks(AlternatingLeastSquares), small),
             "als-1m": (ranks(AlternatingLeastSquares), large),
-            "bpr": (ranks(BayesianPersonalizedRanking), bpr),
+            "bpr": (ranks(BayesianPersonalizedRanking), {}),
         },
     )

@@ -1,0 +1,155 @@
+"""The benchmark runner and the board of the bars: what they count, and that they notice failures."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from benchmarks.bars import _bars
+from benchmarks.bars._bars import Board, Line, run
+from benchmarks.contenders import contender, list_figures, rating_errors
+from benchmarks.measure import measured
+from benchmarks.run import summary, table
+from benchmarks.suites import NoDataError, data_home, suites
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_costs_are_of_the_process_and_seen_from_outside():
+    done = measured([sys.executable, "-c", "x = bytearray(200 << 20); print('{\"a\": 1}')"])
+    assert done.problem is None
+    assert done.json() == {"a": 1}
+    assert done.peak_mb > 200
+    assert 0 < done.cpu_seconds < 30
+    assert measured([sys.executable, "-c", "pass"]).peak_mb < 60
+
+
+def test_a_failing_process_is_told_with_its_last_lines():
+    done = measured([sys.executable, "-c", "raise SystemExit('no such thing')"])
+    assert done.problem == "no such thing"
+    assert "no/such/program" in str(measured(["no/such/program"]).problem)
+    slow = measured([sys.executable, "-c", "import time; time.sleep(60)"], timeout=0.5)
+    assert slow.problem
+    assert slow.wall_seconds < 20
+
+
+def test_threads_are_limited_in_the_child_alone():
+    done = measured([sys.executable, "-c", "import os; print(os.environ['NUMBA_NUM_THREADS'])"], threads=1)
+    assert done.output.strip() == "1"
+    assert os.environ.get("NUMBA_NUM_THREADS") != "unlimited"
+
+
+def test_a_board_judges_each_kind_of_bar(capsys):
+    board = Board()
+    board.at_most("small", lambda: 0.9, 0.925)
+    board.at_least("large", 0.8e6, 0.7e6)
+    board.near("near", 0.4430, 0.4426, 0.003)
+    board.true("so", lambda: False)
+    board.at_most("broken", lambda: {}["rmse"], 1.0)  # type: ignore[index]
+    assert [line.holds for line in board.lines] == [True, True, True, False, False]
+    assert str(Line("dot", 0.9191, "<= 0.925", True)) == "dot | 0.9191 | <= 0.925 | yes"
+    assert "large | 800,000 | >= 700000 | yes" in capsys.readouterr().out
+
+
+def test_under_control_accuracy_bars_must_fail_and_others_are_left_out(monkeypatch):
+    asked = []
+
+    def fake(command, threads=None):
+        asked.append([str(word) for word in command])
+        return _bars.Measured('{"rmse": 0.95}', None, 1.0, 1.0, 100.0)
+
+    monkeypatch.setattr(_bars, "measured", fake)
+    board = Board(control=True, seeds=(0, 1, 2))
+    train, test = Path("a"), Path("b")
+    board.at_most("dot", lambda: board.median(train, test, "dot", "rmse", "--rank", "--set", "solver.epochs=20"), 0.925, accuracy=True)
+    board.at_most("lax", lambda: board.median(train, test, "dot", "rmse"), 0.96, accuracy=True)
+    board.at_most("seconds", lambda: 1 / 0, 3.0)
+    assert [(line.name, line.holds) for line in board.lines] == [("dot", True), ("lax", False)]
+    assert all("bias" in command and "solver.epochs=20" not in command for command in asked)
+    assert all("--rank" in command for command in asked[:3])
+    assert len(asked) == 6  # three seeds with and without --rank
+
+
+def test_records_are_measured_once(monkeypatch):
+    calls = []
+    monkeypatch.setattr(
+        _bars, "measured", lambda command, threads=None: calls.append(1) or _bars.Measured('{"rmse": 1, "mae": 2}', None, 3.0, 1.0, 50.0)
+    )
+    board = Board(seeds=(0,))
+    assert board.median(Path("a"), Path("b"), "dot", "rmse") == 1
+    assert board.record(Path("a"), Path("b"), "dot")["outside_mb"] == 50
+    assert len(calls) == 1
+
+
+def test_a_file_of_bars_leaves_with_one_if_any_fails():
+    with pytest.raises(SystemExit) as left:
+        run("x", lambda board: board.at_most("a", 2.0, 1.0), [])
+    assert left.value.code == 1
+    with pytest.raises(SystemExit) as left:
+        run("x", lambda board: board.at_most("a", 2.0, 1.0), ["--only", "b"])
+    assert left.value.code == 0
+
+
+def test_data_must_be_named(monkeypatch):
+    monkeypatch.delenv("LIKEWISE_DATA", raising=False)
+    with pytest.raises(NoDataError, match="LIKEWISE_DATA"):
+        data_home()
+
+
+def test_peers_lists_are_judged_as_ours():
+    train = pl.DataFrame({"user_id": [1, 1, 2], "item_id": [10, 20, 10]})
+    test = pl.DataFrame({"user_id": [1, 2, 2], "item_id": [30, 20, 40]})
+    lists = np.full((2, 100), -1)
+    lists[0, :2], lists[1, :2] = [40, 30], [20, 30]
+    found = list_figures(train, test, lists)
+    first, ideal = 1 / np.log2(3), 1 + 1 / np.log2(3)
+    assert found["ndcg@10"] == pytest.approx((first + 1 / ideal) / 2)
+    assert found["recall@20"] == pytest.approx((1 + 0.5) / 2)
+    lists[0, 0] = 10
+    with pytest.raises(ValueError, match="user 1 repeats an item or holds one of its training history"):
+        list_figures(train, test, lists)
+
+
+def test_peers_ratings_are_clipped_to_trains_range():
+    train, test = pl.DataFrame({"rating": [1.0, 5.0]}), pl.DataFrame({"rating": [5.0, 1.0]})
+    assert rating_errors(train, test, np.array([9.0, 3.0])) == {"rmse": pytest.approx(np.sqrt(2)), "mae": 1.0}
+
+
+def test_ratios_are_of_the_same_repeat():
+    who = [contender("dot", "preset"), contender("surprise:svd", "peer"), contender("fastai:dot", "peer")]
+    costs = {"answer_seconds": 1.0, "wall_seconds": 1.0, "cpu_seconds": 1.0, "peak_mb": 100.0, "rmse": 0.9, "mae": 0.7, "version": "1"}
+    runs = {
+        "likewise dot": [{**costs, "fit_seconds": s} for s in (1.0, 4.0, 2.0)],
+        "surprise svd": [{**costs, "fit_seconds": s} for s in (3.0, 8.0, 8.0)],
+        "fastai dot": [{"problem": "line\nnot installed yet"}],
+    }
+    told = summary(who, runs)
+    assert told[1]["ratios"]["fit_seconds"] == {"median": 3.0, "least": 2.0, "greatest": 4.0}
+    assert told[1]["median"]["fit_seconds"] == 8.0
+    assert told[2]["problem"].endswith("not installed yet")
+    text = table({"suite": "s", "task": "rating", "repeats": 3, "threads": 1, "contenders": told})
+    assert "| surprise svd | 1 | 0.9000 | 0.7000 | 8.00 | 1.00 | 100 | 3.00 (2.00 to 4.00) |" in text
+    assert "failed: not installed yet" in text
+
+
+def test_every_suite_names_adapters_that_exist_and_pin_their_versions():
+    folder = ROOT / "benchmarks" / "peers"
+    for suite in suites().values():
+        assert suite.task in ("rating", "list")
+        assert bool(suite.sample) != bool(suite.train and suite.test)
+        for peer in suite.peers:
+            package, _, model = peer.partition(":")
+            assert f'"{model}"' in (folder / f"{package}.py").read_text()
+            assert all("==" in line for line in (folder / f"{package}.txt").read_text().split())
+
+
+def test_every_file_of_bars_has_a_face():
+    for path in (ROOT / "benchmarks" / "bars").glob("[!_]*.py"):
+        text = path.read_text()
+        assert "def bars(board: Board) -> None:" in text, path.name
+        assert f'run("{path.stem}", bars)' in text, path.name
