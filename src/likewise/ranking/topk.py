@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,12 +21,12 @@ from likewise.data.csr import CSR
 from likewise.data.interactions import Histories
 from likewise.errors import InputError
 from likewise.models.base import FittedModel
-from likewise.parallel import in_threads
+from likewise.parallel import in_threads, thread_count
 from likewise.ranking.select import NOTHING, best_keys
 from likewise.shapes import Floats, Mask, Offsets, Rows
 
-BLOCK_BYTES = 4 << 20
-"""Scores made before they are searched; a few of these fit the last level of cache."""
+BLOCK_BYTES = 16 << 20
+"""Scores made before they are searched: as many as stay in the last level of cache, since each block costs the threads a meeting."""
 SPARSE_SHARE = 0.3
 """Below this share of allowed items, gathering their vectors is cheaper than scoring all."""
 
@@ -143,8 +144,7 @@ def rank_model(
         part = people.take(np.arange(start, stop, dtype=np.int32)) if isinstance(people, Histories) else people[start:stop]
         scores[:] = model.score(part)
 
-    # a model's own `score` may use torch or threads of its own: one block at a time
-    return _by_blocks(write_scores, len(people), model.n_items, k, exclude, allowed, None, 1)
+    return _by_blocks(write_scores, len(people), model.n_items, k, exclude, allowed, None, threads)
 
 
 def _by_blocks(
@@ -160,27 +160,26 @@ def _by_blocks(
     """Score and search block after block; what is returned does not depend on the number of threads."""
     width = min(k, n_items)
     keys = np.full((n_people, width), NOTHING, np.int64)
-    size = min(block or max(1, min(512, BLOCK_BYTES // (4 * max(n_items, 1)))), max(n_people, 1))
+    size = min(block or max(1, min(2048, BLOCK_BYTES // (4 * max(n_items, 1)))), max(n_people, 1))
     masks = np.ones((0, 0), np.bool_) if allowed is None else np.ascontiguousarray(np.atleast_2d(allowed))
     indptr = np.zeros(n_people + 1, np.int64) if exclude is None else exclude.indptr
     columns = np.empty(0, np.int32) if exclude is None else exclude.columns
 
-    spare: list[Floats] = []  # buffers that no thread is using; appending and popping need no lock
+    scores = np.empty((size, n_items), np.float32)
 
-    def work(piece: int) -> None:
-        start, stop = piece * size, min((piece + 1) * size, n_people)
-        try:
-            buffer = spare.pop()
-        except IndexError:
-            buffer = np.empty((size, n_items), np.float32)
-        scores = buffer[: stop - start]
-        write_scores(start, stop, scores)
-        best_keys(scores, indptr[start : stop + 1], columns, masks[start:stop] if len(masks) > 1 else masks, keys[start:stop])
-        keys[start:stop].sort(axis=1)
-        spare.append(buffer)
+    def search(start: int, cuts: list[int], piece: int) -> None:
+        first, last = cuts[piece], cuts[piece + 1]
+        rows = masks[first:last] if len(masks) > 1 else masks
+        best_keys(scores[first - start : last - start], indptr[first : last + 1], columns, rows, keys[first:last])
+        keys[first:last].sort(axis=1)
 
-    if n_people and width:
-        in_threads(work, -(-n_people // size), threads)
+    for start in range(0, n_people if width else 0, size):
+        # the product has threads of its own; the search gets them when it is done, so that the two never wait for each other
+        stop = min(start + size, n_people)
+        write_scores(start, stop, scores[: stop - start])
+        pieces = min(thread_count(threads), stop - start)
+        cuts = [start + (stop - start) * n // pieces for n in range(pieces + 1)]
+        in_threads(partial(search, start, cuts), pieces, threads)
     return _decode(keys[:, ::-1])
 
 
