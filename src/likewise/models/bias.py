@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from likewise.data.csr import CSR
 from likewise.data.interactions import Histories
-from likewise.models.base import Arrays, Context, FittedModel, Model, Parts, dot_rows
+from likewise.models.base import Arrays, Context, FittedModel, Model, Parts, Side, dot_rows
 from likewise.models.levels import Levels, check_damping, grown, level_at, rated
 from likewise.models.link import Link
 from likewise.shapes import Floats, Rows
@@ -106,6 +106,16 @@ class FittedBias(FittedModel[Floats]):
     def with_items(self, items: Rows, histories: Histories, features: CSR | None = None) -> Self:
         column = grown(self.levels.items, items, self.levels.of_items(histories))
         return replace(self, levels=replace(self.levels, items=column))
+
+    def biases(self, side: Side, histories: Histories) -> tuple[Floats, Floats] | None:
+        mine, theirs, damping = self.levels.items, self.levels.users, self.config.item_damping
+        if side == "user":
+            mine, theirs, damping = theirs, mine, self.config.user_damping
+        if histories.ratings is None:
+            return None
+        left = histories.ratings - self.levels.mean - np.repeat(mine, histories.counts) - theirs[histories.rows]
+        spread = float(np.sqrt(np.mean(left**2))) if len(left) else 0.0
+        return mine, (spread / np.sqrt(np.maximum(histories.counts + damping, 1))).astype(np.float32)
 
     def state(self) -> Arrays:
         scalars = np.array([self.levels.mean, self.link.low, self.link.high])
