@@ -35,6 +35,7 @@ def install(name: str, again: bool = False) -> dict[str, object]:
     known = status(name)
     if known["installed"] and known["requirements"] == pins and not again:
         return known
+    (HOME / f"{name}.json").unlink(missing_ok=True)  # an install that is cut short is no install
     venv.create(HOME / name, with_pip=True, clear=True)
     done = subprocess.run([python_of(name), "-m", "pip", "install", "--no-input", "-r", requirements], capture_output=True, text=True)
     problem = None if done.returncode == 0 else "\n".join((done.stdout + done.stderr).splitlines()[-15:])

@@ -154,3 +154,11 @@ def test_ease_gets_its_published_figures(data_home):
     assert (round(ease["ndcg@10"], 4), round(ease["recall@20"], 4), round(ease["ndcg@100"], 4)) == (0.4426, 0.3593, 0.5302)
     interval = ease.intervals["ndcg@10"]
     assert (interval.high - interval.low) / 3.92 == pytest.approx(0.009, abs=0.001)
+
+
+def test_new_items_are_asked_for_where_there_are_some():
+    truth, train, test = world()
+    with pytest.raises(InputError, match="no items to rank"):
+        evaluate(TableModel(truth), train, test, protocol("cold-items"))
+    with pytest.raises(InputError, match=r"one row an item the model knows \(15\); they have 3"):
+        evaluate(TableModel(truth), train, test, vectors=np.zeros((3, 2), np.float32))

@@ -91,3 +91,14 @@ def test_the_command(tmp_path):
     assert picture.read_text().startswith("<?xml")
     told = CliRunner().invoke(app, ["compare", paths[0], "--presets", "bias", "--by", "random", "--no-lists", "--json"])
     assert json.loads(told.output)["models"]["bias"]["figures"]["rmse"]["value"] > 0
+
+
+def test_a_protocol_names_its_split(tmp_path):
+    path = str(tmp_path / "all.parquet")
+    ratings().frame().write_parquet(path)
+    told = CliRunner().invoke(app, ["compare", path, "--presets", "bias", "--protocol", "loo99", "--json"])
+    assert told.exit_code == 0, told.output
+    found = json.loads(told.output)["models"]["popularity"]
+    assert found["n_test"] == 60  # one event a person
+    assert set(found["figures"]) == {"sampled_hit@10", "sampled_ndcg@10", "sampled_mrr@10"}
+    assert found["protocol"]["candidates"] == 100

@@ -14,12 +14,14 @@ def compare(
     train: common.Train,
     test: Annotated[str | None, typer.Option("--test", help="The held-out ratings; left out, TRAIN is split by --by.")] = None,
     presets: Annotated[str, typer.Option("--presets", "-p", help="Presets, separated by commas.")] = "dot",
-    by: Annotated[str, typer.Option("--by", help="How to split without --test: time, random, user, last.")] = "time",
+    by: Annotated[
+        str | None, typer.Option("--by", help="How to split without --test: time, random, user, last, cold-users, cold-items.")
+    ] = None,
     items: common.Items = None,
     users: common.Users = None,
     tags: common.Tags = None,
     context: common.ContextColumns = None,
-    protocol: Annotated[str, typer.Option("--protocol", help="full, loo99 or vae.")] = "full",
+    protocol: Annotated[str, typer.Option("--protocol", help="full, loo99, vae or cold-items; it also names the split.")] = "full",
     positive: Annotated[str | None, typer.Option("--positive", help="Held-out ratings worth finding, such as '>=4'.")] = None,
     lists: Annotated[bool, typer.Option("--lists/--no-lists", help="Also rank the whole catalogue for every user.")] = True,
     picture: Annotated[Path | None, typer.Option("--picture", help="Draw the comparison to this file (.png, .svg, .pdf).")] = None,
@@ -33,8 +35,9 @@ def compare(
 
     data = common.read_data(train, items=items, users=users, tags=tags, context=tuple(context or ()))
     held_out = None if test is None else common.read_data(test, context=tuple(context or ()))
-    parts = (data, held_out) if held_out is not None else split(data, by=by, seed=seed)  # type: ignore[arg-type]
     how = named_protocol(protocol, **({} if positive is None else {"positive": positive}))
+    chosen = by or (None if how.by == "given" else how.by)
+    parts = (data, held_out) if held_out is not None else split(data, by=chosen, seed=seed)  # type: ignore[arg-type]
     names = [name.strip() for name in presets.split(",") if name.strip()]
     with common.progress(not as_json) as watch:
         found = compare_presets(*parts, names, protocol=how, lists=lists, seed=seed, watch=watch)

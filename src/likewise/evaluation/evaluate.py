@@ -9,6 +9,7 @@ import numpy as np
 
 from likewise.data.dataset import Dataset
 from likewise.data.interactions import Histories, Interactions
+from likewise.errors import InputError
 from likewise.evaluation.beyond import beyond_figures
 from likewise.evaluation.cautions import cautions
 from likewise.evaluation.distribution import distribution_figures, levels_of
@@ -92,7 +93,7 @@ def evaluate(
         figures += found
         columns |= {"rmse": errors**2, "mae": np.abs(errors)}
     if asked.lists:
-        found, ranks = _list_part(model, train.interactions, held, protocol, given, _vectors(train, vectors), threads)
+        found, ranks = _list_part(model, train.interactions, held, protocol, given, _vectors(model, train, vectors), threads)
         figures += found
         columns |= ranks
     parts = segment_parts(train.interactions, held, columns) if asked.segments and columns else []
@@ -168,10 +169,13 @@ def _sampled_figures(ranked: Ranked, held: Held, protocol: Protocol) -> list[Fig
     return figures
 
 
-def _vectors(train: Dataset, vectors: Floats | None) -> Floats | None:
+def _vectors(model: FittedModel[Any], train: Dataset, vectors: Floats | None) -> Floats | None:
+    """What diversity is measured in; None where the features do not cover every item the model knows."""
     if vectors is not None:
+        if len(vectors) != model.n_items:
+            raise InputError(f"vectors must have one row an item the model knows ({model.n_items:,}); they have {len(vectors):,}")
         return vectors
-    if train.item_table is None:
+    if train.item_table is None or train.n_items != model.n_items:
         return None
     features = train.item_features
     return None if features is None else features.design().toarray()

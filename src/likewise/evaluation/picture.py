@@ -27,6 +27,7 @@ def plot_comparison(comparison: Comparison, figure: str, ax: Any = None) -> Any:
         ax.plot([interval.low, interval.high], [place, place], color=colour, linewidth=2)
         ax.plot(interval.value, place, "o", color=colour)
     ax.set_yticks(range(len(able)), [_label(comparison, name, figure) for name in able])
+    ax.margins(y=0.2)
     ax.invert_yaxis()
     better = next(iter(able.values())).figures[figure].better
     hint = {"low": " (less is better)", "high": " (more is better)", "neither": ""}[better]

@@ -16,7 +16,7 @@ from likewise.errors import InputError
 from likewise.evaluation.top_n import check_ks
 from likewise.shapes import Floats, Mask
 
-By = Literal["given", "random", "user", "time", "last", "folds", "cold-users", "cold-items"]
+By = Literal["given", "random", "user", "time", "last", "cold-users", "cold-items"]
 Pool = Literal["all", "new"]
 
 _POSITIVE = re.compile(r"^(>=|>|<=|<|==)\s*(-?\d+(?:\.\d+)?)$")
@@ -30,7 +30,7 @@ class Protocol:
     ----------
     name : str
     by : str
-        The split the protocol is defined on; "given" leaves that to the caller.
+        The split the protocol is defined on, as `likewise.split` names it; "given" leaves that to the caller.
     positive : str or None
         Which held-out ratings are worth finding, ">=4"; None: all.
     ks : tuple of int

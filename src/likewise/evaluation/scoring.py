@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from likewise.data.csr import CSR, csr_from_pairs, ragged_take
 from likewise.data.interactions import Histories, Interactions
+from likewise.errors import InputError
 from likewise.evaluation.held import Held
 from likewise.evaluation.protocol import Protocol
 from likewise.evaluation.ranks import ranks_among_sampled, ranks_in
@@ -57,7 +58,7 @@ def predict_held(model: FittedModel[Any], held: Held, limits: tuple[float, float
     """Predicted ratings [event], through the link and limited to the training ratings' range."""
     predicted = np.empty(len(held), np.float32)
     for part, people, items, context in _pairs(model, held):
-        predicted[part] = model.link.respond(model.score_pairs(people, items, context))
+        predicted[part] = model.link.respond(model.score_pairs(people, items, context or None))
     return predicted if limits is None else np.clip(predicted, np.float32(limits[0]), np.float32(limits[1]))
 
 
@@ -65,7 +66,7 @@ def predictive_held(model: FittedModel[Any], held: Held) -> Predictive | None:
     """The distribution of every held-out rating, None for models that give a point."""
     parts = []
     for _, people, items, context in _pairs(model, held):
-        found = model.predictive(people, items, context)
+        found = model.predictive(people, items, context or None)
         if found is None:
             return None
         parts.append(found)
@@ -95,6 +96,8 @@ def rank_held(
     """
     pool = _new_items(train, model.n_items) if protocol.pool == "new" else None
     width = model.n_items if pool is None else len(pool)
+    if not width:
+        raise InputError("there are no items to rank: every item the model knows has training events; split by='cold-items'")
     place = _places(pool, model.n_items)
     histories = _seen(train, held, given)
     wanted, events = _wanted(held, histories, place, protocol)

@@ -13,9 +13,13 @@ from likewise.errors import InputError
 from likewise.evaluation.cautions import BACKWARD, backward_share
 from likewise.evaluation.comparison import Comparison, references_of
 from likewise.evaluation.evaluate import Asked, evaluate
+from likewise.evaluation.held import Held, held_out
 from likewise.evaluation.protocol import Protocol, protocol as named_protocol
 from likewise.evaluation.result import Evaluation
+from likewise.models.base import FittedModel
+from likewise.recommender import Recommender
 from likewise.solvers.baselines import baseline_names, fit_baseline
+from likewise.studies.bench import with_new_items
 from likewise.studies.fit import fit
 from likewise.studies.presets import Preset, load_preset
 
@@ -45,7 +49,8 @@ def compare(
     protocol : a name or a Protocol; how lists are judged
     changes : mapping of preset name to changed settings
     baselines : bool
-        Popularity and EASE stand beside lists, biases and neighbours beside ratings, unless they are among the presets.
+        Popularity and EASE stand beside lists, biases and neighbours beside ratings, unless they are among the presets. Lists of new
+        items have none: no baseline tells them apart.
     lists : bool
         False measures predicted ratings alone.
     said : callable
@@ -67,9 +72,10 @@ def compare(
         said(preset.name)
         rec = fit(train, preset, seed=seed, watch=watch)
         asked = Asked(ratings=False if preset.task == "list" else None, lists=lists)
-        found[preset.name] = evaluate(rec.fitted, train, test, how, name=preset.name, asked=asked)
+        model, held = (rec.fitted, None) if how.pool == "all" else _with_new_items(rec, test)
+        found[preset.name] = evaluate(model, train, test, how, name=preset.name, asked=asked, held=held)
         seconds[preset.name] = rec.notes["fit_seconds"]
-    rivals = _baselines(train, test, how, names, found, seconds, lists) if baselines else ()
+    rivals = _baselines(train, test, how, names, found, seconds, lists) if baselines and how.pool == "all" else ()
     told = {name: evaluation for name, evaluation in found.items() if evaluation.figures}
     if not told:
         raise InputError(
@@ -123,6 +129,12 @@ def what_time_says(train: Dataset, test: Dataset, seed: int = 0) -> str | None:
 
     here, forward = one(train, test), one(*parts)
     return f"split by time, {figure} of '{name}' is {forward:.4f} instead of {here:.4f}: what this split leaves out of the difficulty"
+
+
+def _with_new_items(rec: Recommender, test: Dataset) -> tuple[FittedModel[Any], Held]:
+    """The model with the test's new items folded in from their features, and the test in its rows."""
+    model, items = with_new_items(rec, test)
+    return model, held_out(rec.data, test, items)
 
 
 def _baselines(
