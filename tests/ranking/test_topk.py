@@ -10,6 +10,7 @@ from hypothesis.extra import numpy as hnp
 from likewise.data.csr import CSR, csr_from_pairs
 from likewise.data.interactions import Histories
 from likewise.errors import InputError
+from likewise.ranking import topk
 from likewise.ranking.similar import similar
 from likewise.ranking.topk import rank_model, top_k, top_k_scores
 
@@ -160,3 +161,14 @@ def test_similar_rows():
         similar(factors, rows, 3, "euclid")
     with pytest.raises(InputError, match="rows must lie"):
         similar(factors, np.array([50]), 3)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_one_person_gets_what_a_crowd_gets(monkeypatch, threads):
+    monkeypatch.setattr(topk, "SCAN", 1000)
+    rng = np.random.default_rng(7)
+    users, items = (rng.integers(-3, 4, (n, 10)).astype(np.float32) for n in (5, 901))
+    together = top_k(users, items, 12)
+    for row in range(5):
+        alone = top_k(users[row : row + 1], items[:, ::1], 12, threads=threads)
+        assert np.array_equal(alone.items[0], together.items[row]) and np.array_equal(alone.scores[0], together.scores[row])

@@ -44,6 +44,17 @@ def best_keys(scores, indptr, excluded, masks, keys):  # type: ignore[no-untyped
             keys[r, place] = pool[place]
 
 
+@njit(cache=True, nogil=True, boundscheck=False, fastmath={"reassoc", "contract"})
+def write_products(vectors, person, scores):  # type: ignore[no-untyped-def]
+    """Scores [item] of one person [factor]: a scan that reads each item's vector once."""
+    width = np.uint64(vectors.shape[1])
+    for i in range(np.uint64(len(vectors))):  # unsigned, or the inner loop is no vector loop
+        score = np.float32(0)
+        for f in range(width):
+            score += vectors[i, f] * person[f]
+        scores[i] = score
+
+
 @njit(cache=True, nogil=True, boundscheck=False)
 def _first_bar(scores, tops, k):  # type: ignore[no-untyped-def]
     """A number that at least k scores exceed, if k scores exceed minus infinity; found by bisection among the groups' largest."""

@@ -22,11 +22,13 @@ from likewise.data.interactions import Histories
 from likewise.errors import InputError
 from likewise.models.base import FittedModel
 from likewise.parallel import in_threads, thread_count
-from likewise.ranking.select import NOTHING, best_keys
+from likewise.ranking.select import NOTHING, best_keys, write_products
 from likewise.shapes import Floats, Mask, Offsets, Rows
 
 BLOCK_BYTES = 16 << 20
 """Scores made before they are searched: as many as stay in the last level of cache, since each block costs the threads a meeting."""
+SCAN = 2 << 20
+"""Numbers of the item matrix that a thread must have to read for one person before another thread is worth starting."""
 SPARSE_SHARE = 0.3
 """Below this share of allowed items, gathering their vectors is cheaper than scoring all."""
 
@@ -95,11 +97,16 @@ def top_k(
         found = top_k(users, items[wanted], k, _renumber(exclude, wanted, len(items)), None, block, threads)
         rows = np.where(found.items >= 0, wanted[found.items], np.int32(-1)) if len(wanted) else found.items
         return _widen(TopK(rows, found.scores, found.counts), min(k, len(items)))
-    columns = items.T
+    columns, vectors = items.T, np.ascontiguousarray(items)
+    pieces = min(thread_count(threads), max(1, items.size // SCAN))
+
+    def scan(user: Floats, scores: Floats, piece: int) -> None:
+        first, last = (len(items) * n // pieces for n in (piece, piece + 1))
+        write_products(vectors[first:last], user, scores[first:last])
 
     def write_scores(start: int, stop: int, scores: Floats) -> None:
-        if stop == start + 1:  # a matrix-vector product reads the items as they lie; as a matrix product of one row it is slower
-            np.matmul(items, users[start], out=scores[0])
+        if stop == start + 1:  # a library's matrix-vector product waits for all of its threads, and is slower even alone
+            in_threads(partial(scan, np.ascontiguousarray(users[start]), scores[0]), pieces, threads)
         else:
             np.matmul(users[start:stop], columns, out=scores)
 
