@@ -22,6 +22,9 @@ from likewise.models.base import Side
 
 FOLDS = 5
 PERMUTATIONS = 199
+RIDGE = 0.03
+"""Strength of the ridge, a share of the number of rows."""
+BENT = " far from the middle"
 NAMED_R = 0.4
 NAMED_P = 0.01
 Doubles = NDArray[np.float64]
@@ -114,7 +117,7 @@ class Axes:
         return "\n".join(map(repr, self.axes))
 
 
-def axes(answers: Answers, side: Side = "item", n: int = 5, most: int = 1000, least: int = 5, seed: int = 0) -> Axes:
+def axes(answers: Answers, side: Side = "item", n: int = 5, most: int = 500, least: int = 5, seed: int = 0) -> Axes:
     """The n widest axes of one side.
 
     Parameters
@@ -174,31 +177,37 @@ def describing(answers: Answers, side: Side, count: Doubles) -> tuple[Doubles, l
             if block.kind != "vector":
                 columns += list(dense[:, often].T)
                 labels += [name for name, kept in zip(block.columns, often, strict=True) if kept]
+            if block.kind == "number":  # a taste can be for the middle of a scale
+                columns.append(dense[:, 0] ** 2)
+                labels.append(block.name + BENT)
     known = np.column_stack(columns)
     spread = known.std(0)
     return (known - known.mean(0)) / np.where(spread > 0, spread, 1), labels
 
 
-def predicted_r(known: Doubles, place: Doubles, rng: np.random.Generator) -> tuple[float, float]:
-    """Cross-validated multiple correlation of an axis with what is known, and its permutation p."""
+def predicted_r(known: Doubles, place: Doubles, weights: Doubles, rng: np.random.Generator) -> tuple[float, float]:
+    """Cross-validated multiple correlation of an axis with what is known, and its permutation p; rows weigh as given."""
     n = len(place)
+    weights = weights / weights.mean()
+    known = known - (weights @ known) / n
     if n < 10 * FOLDS or known.shape[1] == 0:
         return float("nan"), float("nan")
     fold = rng.permutation(np.arange(n) % FOLDS)
     smoothers = []
     for f in range(FOLDS):
         train, test = known[fold != f], known[fold == f]
-        ridge = train.T @ train + np.eye(known.shape[1]) * max(1.0, 0.01 * len(train))
-        smoothers.append((fold != f, fold == f, test @ np.linalg.solve(ridge, train.T)))
+        weighted = train.T * weights[fold != f]
+        ridge = weighted @ train + np.eye(known.shape[1]) * max(1.0, RIDGE * len(train))
+        smoothers.append((fold != f, fold == f, test @ np.linalg.solve(ridge, weighted)))
 
     def r_of(values: Doubles) -> Doubles:
         guess = np.empty_like(values)
         for train, test, smoother in smoothers:
-            middle = values[train].mean(0)
+            middle = np.average(values[train], 0, weights[train])
             guess[test] = middle + smoother @ (values[train] - middle)
-        a, b = guess - guess.mean(0), values - values.mean(0)
-        size = np.sqrt((a**2).sum(0) * (b**2).sum(0))
-        return np.asarray((a * b).sum(0) / np.where(size > 0, size, 1))
+        a, b = guess - np.average(guess, 0, weights), values - np.average(values, 0, weights)
+        size = np.sqrt((weights @ a**2) * (weights @ b**2))
+        return np.asarray((weights @ (a * b)) / np.where(size > 0, size, 1))
 
     observed = float(r_of(place[:, None])[0])
     shuffled = r_of(np.column_stack([place[rng.permutation(n)] for _ in range(PERMUTATIONS)]))
@@ -210,7 +219,7 @@ def _axis(
     labels: list[str], rng: np.random.Generator,
 ) -> Axis:  # fmt: skip
     order = chosen[np.argsort(place[chosen], kind="stable")]
-    r, p = predicted_r(known[chosen], place[chosen], rng)
+    r, p = predicted_r(known[chosen], place[chosen], np.sqrt(count[chosen]), rng)
     about = _about(known[chosen], place[chosen], labels)
     name = _name(about) if r >= NAMED_R and p < NAMED_P else "unnamed"
     ends = [_end(answers, side, rows, place, count) for rows in (order[:30], order[::-1][:30])]
@@ -228,7 +237,7 @@ def _name(about: pl.DataFrame, least: float = 0.2) -> str:
     """The strongest features of both ends: "Drama, older - Action, popular"."""
     ends = []
     for sign in (-1, 1):
-        side = about.filter(pl.col("correlation") * sign >= least).head(2)
+        side = about.filter((pl.col("correlation") * sign >= least) & ~pl.col("feature").str.ends_with(BENT)).head(2)
         ends.append(", ".join(_word(feature) for feature in side["feature"]))
     return " - ".join(end or "the rest" for end in ends) if any(ends) else "unnamed"
 

@@ -1,0 +1,55 @@
+"""`rec.insight`: everything one can ask about what was learned."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import polars as pl
+
+from likewise.answers import Answers
+from likewise.insight.axes import Axes, axes
+from likewise.insight.biases import Biases, biases
+from likewise.insight.maps import Map, Method, map_of
+from likewise.insight.neighbours import Alike, Clusters, alike, clusters, side_by_side
+from likewise.models.base import Side
+
+
+@dataclass(frozen=True, eq=False)
+class Insight:
+    """What a fitted model learned. Every answer shows itself, has its numbers as `.frame`, and most draw themselves by `.plot()`."""
+
+    answers: Answers
+
+    def items(self) -> Biases:
+        """Items loved and hated beyond what the factors explain, with intervals."""
+        return biases(self.answers, "item")
+
+    def users(self) -> Biases:
+        """Generous and strict users, with intervals."""
+        return biases(self.answers, "user")
+
+    def axes(self, side: Side = "item", n: int = 5, seed: int = 0) -> Axes:
+        """Principal components of taste, with titles at both ends and names that were tested."""
+        return self._item_axes if (side, n, seed) == ("item", 5, 0) else axes(self.answers, side, n, seed=seed)
+
+    def map(self, side: Side = "item", method: Method = "pca", seed: int = 0, visitor: Any = None) -> Map:
+        """One side in two dimensions, a visitor on it if given."""
+        return map_of(self.answers, side, method, seed=seed, visitor=visitor)
+
+    def like(self, item: Any, k: int = 10) -> Alike:
+        """Items like one item, and why: shared raters, shared axes."""
+        return alike(self.answers, item, self._item_axes, k)
+
+    def clusters(self, n: int = 8, seed: int = 0) -> Clusters:
+        """Groups of items with their typical members."""
+        return clusters(self.answers, n, seed=seed)
+
+    def side_by_side(self, one: Any, other: Any) -> pl.DataFrame:
+        """What two users both rated, and how."""
+        return side_by_side(self.answers, one, other)
+
+    @cached_property
+    def _item_axes(self) -> Axes:
+        return axes(self.answers)
