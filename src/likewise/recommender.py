@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from likewise.evaluation.comparison import Comparison
     from likewise.evaluation.protocol import Protocol
 
+if TYPE_CHECKING:
+    from likewise.insight.kit import Insight
+
 log = logging.getLogger("likewise")
 
 
@@ -56,6 +59,7 @@ class Recommender:
         self.solver: Solver = ClosedForm() if solver is None else solver
         check_fits_together(model, self.solver)
         self._answers: Answers | None = None
+        self._insight: Insight | None = None
         self.notes: dict[str, Any] = {}
 
     # ---- learning ------------------------------------------------------------------------------------------------------------
@@ -93,7 +97,7 @@ class Recommender:
         held_out = None if valid is None else _dataset(valid)
         run = Run(held_out, seed, device, threads, watch, keep_on_interrupt, None if checkpoint is None else str(checkpoint))
         fit = self.solver.fit(self.model, data, run)
-        self._answers = Answers(fit.model, data)
+        self._answers, self._insight = Answers(fit.model, data), None
         self.notes = {
             "seed": seed,
             "fit_seconds": fit.seconds,
@@ -260,10 +264,19 @@ class Recommender:
 
     def forget(self, user: Any) -> Recommender:
         """A recommender without this person's id, row, history and counts; `notes["forgotten"]` says what still remembers them."""
-        done = forget(self.answers, user)
+        done = forget(self.answers, user, self.solver)
         rec = self.with_answers(done.answers)
         rec.notes["forgotten"] = {"events": done.events, "remembers": done.remembers}
         return rec
+
+    @property
+    def insight(self) -> Insight:
+        """What it learned: biases, axes, maps, neighbours, clusters."""
+        if self._insight is None:
+            from likewise.insight.kit import Insight
+
+            self._insight = Insight(self.answers)
+        return self._insight
 
     # ---- keeping -------------------------------------------------------------------------------------------------------------
 
