@@ -170,7 +170,6 @@ def _to_a_peers_error(board: Board, u1: tuple[Path, Path], r90: tuple[Path, Path
         told = measured(command, 1, environment={"NUMBA_CACHE_DIR": str(folder / "nothing-compiled-yet")}).json()
         return _peer("ml-100k-u1", "fastai:dot")["fit_seconds"] / (told["fit_seconds"] + told["compile_seconds"])
 
-    board.record(*u1, "dot", *QUICK)  # compiles once
     board.at_most("dot, quick, ML-100K u1, RMSE", lambda: board.median(*u1, "dot", "rmse", *QUICK), 0.9406, accuracy=True)
     warm = lambda: _peer("ml-100k-u1", "fastai:dot")["fit_seconds"] / board.median(*u1, "dot", "fit_seconds", *QUICK)  # noqa: E731
     board.at_least("fastai's fit against it, warm, times", warm, 300)

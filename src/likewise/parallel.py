@@ -6,7 +6,7 @@ Numba's own `prange` is not used to answer: its default layer aborts the process
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from threading import Thread
 
 from numba import config
 
@@ -23,12 +23,23 @@ def thread_count(threads: int | None = None) -> int:
 
 
 def in_threads(work: Callable[[int], None], pieces: int, threads: int | None = None) -> None:
-    """Call `work(0) ... work(pieces - 1)`, spread over threads; the first error is raised again."""
+    """Call `work(0) ... work(pieces - 1)`, spread over the calling thread and others; the first error is raised again."""
     workers = min(thread_count(threads), pieces)
-    if workers <= 1:
-        for piece in range(pieces):
-            work(piece)
-        return
-    with ThreadPoolExecutor(workers) as pool:
-        for _ in pool.map(work, range(pieces)):
-            pass
+    left = iter(range(pieces))
+    errors: list[BaseException] = []
+
+    def take_turns() -> None:
+        try:
+            for piece in left:
+                work(piece)
+        except BaseException as error:
+            errors.append(error)
+
+    helpers = [Thread(target=take_turns, daemon=True) for _ in range(workers - 1)]
+    for helper in helpers:
+        helper.start()
+    take_turns()
+    for helper in helpers:
+        helper.join()
+    if errors:
+        raise errors[0]
