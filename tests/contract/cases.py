@@ -37,7 +37,7 @@ BRIEF: dict[str, dict[str, Any]] = {
 }
 """Settings of each solver on small data."""
 
-LIKES: dict[str, dict[str, Any]] = {"als": {"feedback": "likes"}}
+LIKES: dict[str, dict[str, Any]] = {"als": {"feedback": "likes"}, "gradient": {"loss": "bpr"}}
 """Settings that change where there are no ratings."""
 
 ORDERED = frozenset({"closed_form"})
@@ -75,7 +75,7 @@ class Case:
 
 
 def cases() -> list[Case]:
-    """All of them. A model that needs ratings says so in `needs_ratings` of this file."""
+    """All of them, on ratings and, where they are not refused, on likes."""
     found = []
     for name in MODELS:
         for number in range(len(SMALL.get(name, [{}]))):
@@ -85,8 +85,8 @@ def cases() -> list[Case]:
 
 
 def needs_ratings(model: str, solver: str) -> bool:
-    """Whether likes are refused or not the job of this pair: likes alone are fitted by counts, similarities, ALS and losses that rank."""
-    return solver in ("gibbs", "gradient") or model == "bias"
+    """Whether likes are refused; the others rank them by counts, similarities, ALS or losses that rank."""
+    return solver == "gibbs" or model == "bias"
 
 
 @cache
