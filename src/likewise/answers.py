@@ -17,10 +17,10 @@ from likewise.data.csr import CSR
 from likewise.data.dataset import Dataset
 from likewise.data.features import align
 from likewise.data.interactions import Histories
+from likewise.data.vocabulary import Vocabulary
 from likewise.errors import InputError, UnknownIdError
 from likewise.models.base import FittedModel
 from likewise.models.popularity import Popularity
-from likewise.people.described import described_people, with_described_items
 from likewise.ranking.catalogue import Catalogue
 from likewise.ranking.filters import Filters, compile_filters, rank_filtered
 from likewise.ranking.rerank import Rerank, Signals
@@ -123,49 +123,46 @@ class Answers:
         named = pairs_frame(pairs, tuple(self.data.contexts))
         named = self._titles_to_ids(named)
         encoded = self.data.encode(named)
-        known = encoded.known
-        if cold == "raise" and not known.all():
-            first = named.row(int(np.flatnonzero(~known)[0]), named=True)
-            raise UnknownIdError(
-                f"{int((~known).sum())} of {len(known)} pairs have an unknown id, the first {first['user_id']!r}, {first['item_id']!r}"
-            )
-        fitted, items = with_described_items(self.fitted, self.data, named["item_id"])
-        described, place = described_people(fitted, self.data, named["user_id"])
+        fitted, users = self._with_strangers(self.fitted, "user", named["user_id"], encoded.users)
+        fitted, items = self._with_strangers(fitted, "item", named["item_id"], encoded.items)
+        answered = (users >= 0) & (items >= 0)
+        if cold == "raise" and not answered.all():
+            first = named.row(int(np.flatnonzero(~answered)[0]), named=True)
+            pair = f"{first['user_id']!r}, {first['item_id']!r}"
+            raise UnknownIdError(f"{int((~answered).sum())} of {len(answered)} pairs have an unknown id, the first {pair}")
         score = np.empty(len(encoded), np.float32)
         for start in range(0, len(encoded), PAIRS_AT_ONCE):
             part = slice(start, start + PAIRS_AT_ONCE)
-            people = fitted.people(encoded.users[part])
-            if described is not None:
-                people = np.where((place[part] >= 0)[:, None], described[place[part]], people)
             context = {name: rows[part] for name, rows in encoded.context.items()}
-            score[part] = fitted.score_pairs(people, items[part], context or None)
-        answered = (items >= 0) & ((encoded.users >= 0) | (place >= 0))
-        source = pl.Series("source", np.where(known, "known", np.where(answered, "features", "cold")))
+            score[part] = fitted.score_pairs(fitted.people(users[part]), items[part], context or None)
+        source = pl.Series("source", np.where(encoded.known, "known", np.where(answered, "features", "cold")))
         return pl.DataFrame([pl.Series("score", self.fitted.link.respond(score)), source])
 
     def lists(self, values: Any, ask: ListRequest) -> pl.DataFrame:
         """Lists of these users in one frame: user_id item_id [title] score rank source."""
-        rows = self.data.users.rows(values)
+        ids = pl.Series("user_id", values if isinstance(values, pl.Series) else list(values), strict=False)
+        known = self.data.users.rows(values)
+        grown, rows = self._with_strangers(self.fitted, "user", ids, known)
         unknown = np.flatnonzero(rows < 0)
         if ask.cold == "raise" and len(unknown):
             raise UnknownIdError(
                 f"{len(unknown)} of {len(rows)} users are unknown, the first {values[int(unknown[0])]!r}; give cold='popular' or 'mean'"
             )
         frames = []
-        for mask, source in ((rows >= 0, "known"), (rows < 0, "cold")):
+        for mask, source in ((known >= 0, "known"), ((known < 0) & (rows >= 0), "features"), (rows < 0, "cold")):
             if not mask.any():
                 continue
             popular = source == "cold" and ask.cold == "popular"
-            model, who = self.popular if popular else self.fitted, rows[mask]
+            who = known[mask]
             seen = seen_items(self.data, who) if ask.filter_seen else None
-            ranked = self.ranked(model.people(who), ask.k, seen, ask, self.data.interactions.by_user.take(who), popular)
+            people = self.popular.people(who) if popular else grown.people(rows[mask])
+            ranked = self.ranked(people, ask.k, seen, ask, self.data.interactions.by_user.take(who), popular)
             if popular:
                 ranked = _scored_by(self.fitted, ranked)
             frames.append(self.list_frame(np.flatnonzero(mask), ranked, source))
         if not frames:
             frames = [self.list_frame(np.empty(0, np.int64), _no_lists(), "known")]
         frame = pl.concat(frames).sort("position", "rank", maintain_order=True)
-        ids = pl.Series("user_id", values if isinstance(values, pl.Series) else list(values), strict=False)
         users = ids.gather(frame["position"]) if len(ids) else pl.Series("user_id", [], dtype=self.data.users.ids.dtype)
         return frame.drop("position").insert_column(0, users.alias("user_id"))
 
@@ -229,6 +226,29 @@ class Answers:
         items = np.argsort(-counts, kind="stable")[: known.width - 1].astype(np.int32)
         scores = self.fitted.link.respond(self.fitted.score(self.fitted.people(users), items))
         return pl.DataFrame({"user_id": known["user_id"], **{name: scores[:, n] for n, name in enumerate(known.columns[1:])}})
+
+    def _with_strangers(
+        self, model: FittedModel[Any], side: Literal["user", "item"], ids: pl.Series, rows: Rows
+    ) -> tuple[FittedModel[Any], Rows]:
+        """A model that also knows those of the ids that only the tables describe, and the row of each id, -1 for the others."""
+        unknown = np.flatnonzero((rows < 0) & ids.is_not_null().to_numpy())
+        if not len(unknown) or not model.reads_features:
+            return model, rows
+        strangers, places = Vocabulary.encode(ids.gather(unknown))
+        features = self.data.strangers(side, strangers.ids)
+        if features is None:
+            return model, rows
+        described = features.design()
+        told = np.flatnonzero(described.counts > 0).astype(np.int32)
+        if not len(told):
+            return model, rows
+        size = model.n_users if side == "user" else model.n_items
+        fresh = np.full(len(strangers), -1, np.int32)
+        fresh[told] = np.arange(size, size + len(told))
+        found = rows.copy()
+        found[unknown] = fresh[places]
+        nothing = Histories(np.zeros(len(told) + 1, np.int64), np.empty(0, np.int32))
+        return model.refined(side, fresh[told], nothing, described.take(told)), found
 
     def _titles_to_ids(self, pairs: pl.DataFrame) -> pl.DataFrame:
         """Items given by title become ids; unknown ones stay and get row -1."""

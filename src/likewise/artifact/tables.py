@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import polars as pl
 import pyarrow as pa
 
 from likewise.data.dataset import Dataset
+from likewise.data.encoders import Encoder
 from likewise.data.interactions import Interactions
 from likewise.data.report import Report
 from likewise.data.vocabulary import Vocabulary
@@ -33,6 +35,9 @@ def describe(data: Dataset) -> tuple[Writers, dict[str, Any]]:
             frames[f"{name}.parquet"] = table
     for n, vocabulary in enumerate(data.contexts.values()):
         frames[f"context{n}.parquet"] = _vocabulary(vocabulary)
+    writers = {name: _writer(frame) for name, frame in frames.items()}
+    if data.encoders:
+        writers["encoders.json"] = _encoders_writer(data.encoders)
     described = {
         "fingerprint": data.fingerprint,
         "events": len(data),
@@ -46,7 +51,7 @@ def describe(data: Dataset) -> tuple[Writers, dict[str, Any]]:
         "source": data.report.source,
         "dropped": dict(data.report.dropped),
     }
-    return {name: _writer(frame) for name, frame in frames.items()}, described
+    return writers, described
 
 
 def restore(paths: Mapping[str, Path], described: Mapping[str, Any]) -> Dataset:
@@ -71,10 +76,11 @@ def restore(paths: Mapping[str, Path], described: Mapping[str, Any]) -> Dataset:
         interactions,
         users,
         items,
-        **{name: pl.read_parquet(paths[f"{name}.parquet"]) for name in SIDE_TABLES if f"{name}.parquet" in paths},  # type: ignore[arg-type]
+        **{name: pl.read_parquet(paths[f"{name}.parquet"]) for name in SIDE_TABLES if f"{name}.parquet" in paths},  # type: ignore[arg-type,unused-ignore]
         contexts=contexts,
         stated_range=None if stated is None else (float(stated[0]), float(stated[1])),
         kinds=described["kinds"],
+        encoders=_read_encoders(paths["encoders.json"]) if "encoders.json" in paths else {},
         report=Report(described["source"], described["events"], described["events"], dropped=described["dropped"]),
     )
 
@@ -99,6 +105,20 @@ def _vocabulary(vocabulary: Vocabulary) -> pl.DataFrame:
 def _read_vocabulary(path: Path) -> Vocabulary:
     table: pa.Table = pl.read_parquet(path).to_arrow()
     return Vocabulary.from_arrow(table)
+
+
+def _encoders_writer(encoders: Mapping[str, tuple[Encoder, ...]]) -> Callable[[Path], None]:
+    text = json.dumps({side: [encoder.described for encoder in made] for side, made in encoders.items()}, ensure_ascii=False)
+
+    def write(path: Path) -> None:
+        path.write_text(text, encoding="utf-8")
+
+    return write
+
+
+def _read_encoders(path: Path) -> dict[str, tuple[Encoder, ...]]:
+    read = json.loads(path.read_text(encoding="utf-8"))
+    return {side: tuple(Encoder.from_described(one) for one in made) for side, made in read.items()}
 
 
 def _writer(frame: pl.DataFrame) -> Callable[[Path], None]:

@@ -6,12 +6,14 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from likewise.data.columns import pairs_frame
+from likewise.data.encoders import Encoder
 from likewise.data.features import Features, align
 from likewise.data.frames import to_polars
 from likewise.data.interactions import Interactions
@@ -78,6 +80,8 @@ class Dataset:
         The lowest and highest rating there can be, where the caller said so.
     kinds : mapping of column to kind
         Overrules the kinds of feature columns that are inferred from their types; see `Features`.
+    encoders : mapping of "user" or "item" to tuple of Encoder
+        How features are encoded where that is settled already: data that has grown keeps the encoders of what the model learned from.
     report : Report
     """
 
@@ -90,6 +94,7 @@ class Dataset:
     contexts: Mapping[str, Vocabulary] = field(default_factory=dict)
     stated_range: tuple[float, float] | None = None
     kinds: Mapping[str, str] = field(default_factory=dict)
+    encoders: Mapping[str, tuple[Encoder, ...]] = field(default_factory=dict)
     report: Report = field(default_factory=Report)
 
     def __post_init__(self) -> None:
@@ -297,9 +302,34 @@ class Dataset:
         return html_table(self.summary() + self.report.lines())
 
     def _features(self, table: pl.DataFrame, id_column: str, vocabulary: Vocabulary) -> Features | None:
-        kinds = {name: kind for name, kind in self.kinds.items() if name in table.columns}
-        features = Features.fit(table, id_column, vocabulary, kinds)
+        settled = self.encoders.get(id_column.removesuffix("_id"))
+        if settled is not None:
+            features = Features.encoded(settled, table, id_column, vocabulary)
+        else:
+            kinds = {name: kind for name, kind in self.kinds.items() if name in table.columns}
+            features = Features.fit(table, id_column, vocabulary, kinds)
         return features if features.blocks else None
+
+    def settled(self) -> Dataset:
+        """The same data whose features stay encoded as they are now, whatever its tables and vocabularies become."""
+        encoded = {"user": self.user_features, "item": self.item_features}
+        return replace(self, encoders={side: () if features is None else features.encoders for side, features in encoded.items()})
+
+    def strangers(self, side: Literal["user", "item"], ids: pl.Series) -> Features | None:
+        """Encoded features of ids from this data's tables, whether they are in the vocabulary or not; None where there is nothing to read.
+
+        An id that the table lacks has no feature at all.
+        """
+        known = self.user_features if side == "user" else self.item_features
+        table = self.user_table if side == "user" else self.item_table
+        if known is None or table is None:
+            return None
+        asked = Vocabulary.of(ids)
+        rows, held = asked.rows(ids), asked.rows(table[f"{side}_id"])
+        there = np.zeros(len(asked), np.bool_)
+        there[held[held >= 0]] = True
+        encoded = Features.encoded(known.encoders, table, f"{side}_id", asked)
+        return encoded.take(np.where(there[rows], rows, -1).astype(np.int32))
 
     def _tags(self) -> pl.DataFrame | None:
         """Tags of each item row as a list with repeats, from the (user, item) pairs that interacted here and no others."""

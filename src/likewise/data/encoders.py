@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, get_args
+from typing import Any, Literal, Self, get_args
 
 import numpy as np
 import polars as pl
@@ -43,6 +44,18 @@ class Encoder:
     levels: tuple[str, ...] = ()
     mean: Floats | None = None
     scale: float = 1.0
+
+    @property
+    def described(self) -> dict[str, Any]:
+        """Everything, as JSON can hold it."""
+        mean = None if self.mean is None else [float(x) for x in self.mean]
+        return {"name": self.name, "kind": self.kind, "levels": list(self.levels), "mean": mean, "scale": float(self.scale)}
+
+    @classmethod
+    def from_described(cls, described: Mapping[str, Any]) -> Self:
+        """The encoder that `described` told of."""
+        mean = None if described["mean"] is None else np.array(described["mean"], np.float32)
+        return cls(described["name"], described["kind"], tuple(described["levels"]), mean, float(described["scale"]))
 
     @cached_property
     def columns(self) -> tuple[str, ...]:

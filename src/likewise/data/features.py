@@ -91,6 +91,11 @@ class Features:
                 fitted.append(encoder)
         return cls(*_encoded(tuple(fitted), aligned), ignored)
 
+    @classmethod
+    def encoded(cls, encoders: tuple[Encoder, ...], table: pl.DataFrame, id_column: str, vocabulary: Vocabulary) -> Features:
+        """The table's rows by encoders made earlier, aligned with the vocabulary."""
+        return cls(*_encoded(encoders, align(table, id_column, vocabulary)))
+
     def encode(self, frame: pl.DataFrame) -> Features:
         """Other rows with the same columns; a column that the frame lacks is missing throughout."""
         return Features(*_encoded(self.encoders, frame), self.ignored)

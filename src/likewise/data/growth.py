@@ -35,6 +35,7 @@ def extended(data: Dataset, new: Dataset) -> Dataset:
     missing = sorted(set(data.contexts) - set(new.contexts) - {"day"})
     if missing:
         raise InputError(f"the model uses the context {missing[0]!r}, which the new events lack; add that column")
+    data = data.settled()
     users, items = data.users.extend(new.users.ids), data.items.extend(new.items.ids)
     contexts = {name: known.extend(new.contexts[name].ids) if name in new.contexts else known for name, known in data.contexts.items()}
     grown = replace(data, interactions=_empty(len(users), len(items), data), users=users, items=items, contexts=contexts)

@@ -13,7 +13,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, Generic, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,9 @@ from likewise.data.interactions import Histories
 from likewise.errors import InputError
 from likewise.models.link import Link
 from likewise.shapes import Floats, Rows
+
+if TYPE_CHECKING:
+    from likewise.models.rows import RowModel
 
 P = TypeVar("P", Floats, Histories)
 """How a model represents people: vectors or histories."""
@@ -66,6 +69,9 @@ class Parts:
         Anything else that the score holds: features, context, popularity; empty for most.
     residual : float
         What an attribution that is not exact left over (score minus all parts); zero for exact ones.
+    level : float32 [entry] or None
+        How much of `user` each entry accounts for, where the person's level is learned from them. It is part of `user` already;
+        with `taste` it is nearly what the score would lose without the entry.
     score, response : float
     """
 
@@ -77,6 +83,12 @@ class Parts:
     response: float
     extra: Mapping[str, float]
     residual: float = 0.0
+    level: Floats | None = None
+
+    @property
+    def influence(self) -> Floats:
+        """What each entry put into the score in all, float32 [entry]: its taste, and its share of the person's level."""
+        return self.taste if self.level is None else self.taste + self.level
 
 
 @dataclass(frozen=True)
@@ -173,8 +185,28 @@ class FittedModel(ABC, Generic[P]):
         """Whether what the tables say changes the answer about someone, or something, never rated."""
         return False
 
+    def refined(self, side: Side, rows: Rows, histories: Histories, features: CSR | None = None) -> Self:
+        """A copy in which these rows follow their whole histories again; nobody else's row moves, rows from the table's end on are new.
+
+        Models whose rows are dear to solve may move them from where they are instead.
+        """
+        if side == "item":
+            return self.with_items(rows, histories, features)
+        return self.with_people(rows, self.fold_in(histories, features))
+
+    def row_models(self) -> list[RowModel]:
+        """What ratings tell of a person's row, one model a draw, for choosing questions; empty where a person is no such row."""
+        return []
+
     def factors(self, side: Side) -> Floats | None:
         """What similarity, axes and maps are made of, [user or item, factor]; None for models without factors."""
+        return None
+
+    def biases(self, side: Side, histories: Histories) -> tuple[Floats, Floats] | None:
+        """The bias of every row of one side, and its standard error given who was rated by whom; None for models without biases.
+
+        `histories` holds the training events of every row of that side.
+        """
         return None
 
     def predictive(self, people: P, items: Rows, context: Context | None = None) -> Predictive | None:

@@ -22,7 +22,7 @@ from likewise.data.interactions import Histories, Interactions
 from likewise.errors import InputError
 from likewise.models.base import Arrays, Context, FittedModel, Model, Parts, Side, dot_rows
 from likewise.models.link import Link
-from likewise.models.rows import RowPrior, shares, solve_rows
+from likewise.models.rows import RowModel, RowPrior, bias_errors, improve_rows, shares, solve_rows
 from likewise.shapes import Floats, Rows
 
 Output = Literal["sigmoid", "clip", "free", "logistic"]
@@ -186,8 +186,50 @@ class FittedDot(FittedModel[Floats]):
         grown = _grown(np.column_stack([self.item_factors, self.item_bias]), items, rows, self.item_prior.mean)
         return replace(self, item_factors=np.ascontiguousarray(grown[:, :-1]), item_bias=grown[:, -1].copy())
 
+    def refined(self, side: Side, rows: Rows, histories: Histories, features: CSR | None = None) -> Self:
+        """Rows move by a few conjugate-gradient steps from where they are; new ones are solved."""
+        users = side == "user"
+        factors, bias, prior = (
+            (self.user_factors, self.user_bias, self.user_prior) if users else (self.item_factors, self.item_bias, self.item_prior)
+        )
+        fixed = (self._item_design, self.mean + self.item_bias) if users else (self._user_design, self.mean + self.user_bias)
+        table = np.column_stack([factors, bias])
+        old = rows < len(table)
+        values = np.empty((len(rows), table.shape[1]), np.float32)
+        places = np.flatnonzero(old).astype(np.int32), np.flatnonzero(~old).astype(np.int32)
+        values[old] = improve_rows(table[rows[old]], histories.take(places[0]), *fixed, prior, self.noise, self.link)
+        values[~old] = solve_rows(histories.take(places[1]), *fixed, prior, self.noise, self.link)
+        if not self.config.bias:
+            values[:, -1] = 0
+        grown = _grown(table, rows, values, prior.mean)
+        table, bias = np.ascontiguousarray(grown[:, :-1]), grown[:, -1].copy()
+        return replace(self, user_factors=table, user_bias=bias) if users else replace(self, item_factors=table, item_bias=bias)
+
+    def row_models(self) -> list[RowModel]:
+        """One: the population's row and its covariance, ratings through the link's slope at the population's answer."""
+        usual = self.mean + self.item_bias + self.item_factors @ self.user_prior.mean[:-1] + self.user_prior.mean[-1]
+        slope = self.link.slope(np.asarray(usual, np.float32))
+        return [RowModel(self.user_prior, self._item_design * slope[:, None], self.noise)]
+
     def factors(self, side: Side) -> Floats:
         return self.user_factors if side == "user" else self.item_factors
+
+    def biases(self, side: Side, histories: Histories) -> tuple[Floats, Floats] | None:
+        """Shrunk towards zero by how little the row's own ratings say (empirical Bayes), as gradient descent shrinks rare rows too little.
+
+        Errors count the spread of ratings around the biases alone: how well the factors fit in training is no evidence.
+        """
+        if not self.config.bias or histories.ratings is None:
+            return None
+        users = side == "user"
+        mine, theirs = (self.user_bias, self.item_bias) if users else (self.item_bias, self.user_bias)
+        left = histories.ratings - self.mean - np.repeat(mine, histories.counts) - theirs[histories.rows]
+        noise = max(float(np.mean(left**2)), self.noise) if len(left) else self.noise
+        design, prior = (self._item_design, self.user_prior) if users else (self._user_design, self.item_prior)
+        known = histories.counts > 0
+        between = float(np.var(mine[known])) if known.any() else 1.0
+        trust = between / (between + noise / np.maximum(histories.counts, 1))
+        return np.asarray(mine * trust, np.float32), bias_errors(histories, design, prior, noise)
 
     def state(self) -> Arrays:
         names = ("user_factors", "item_factors", "user_bias", "item_bias")
@@ -251,7 +293,8 @@ class FittedDot(FittedModel[Floats]):
         own = float(row[-1])
         item = float(vector[-1] + prior[:-1].sum())
         residual = score - self.mean - own - item - float(taste.sum())
-        return Parts(self.mean, own, item, taste, score, float(self.link.respond(np.array([score], np.float32))[0]), {}, residual)
+        response = float(self.link.respond(np.array([score], np.float32))[0])
+        return Parts(self.mean, own, item, taste, score, response, {}, residual, entries[:, -1])
 
     def _residual_variance(self, data: Interactions, sample: int = 20_000) -> float:
         if data.ratings is None or not len(data):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import polars as pl
 
 from likewise.answers import Answers
 from likewise.data.vocabulary import Vocabulary
+from likewise.solvers.base import Run, Solver
 
 
 @dataclass(frozen=True)
@@ -31,15 +32,16 @@ class Forgotten:
     remembers: str
 
 
-def forget(answers: Answers, user: Any) -> Forgotten:
+def forget(answers: Answers, user: Any, solver: Solver) -> Forgotten:
     """The answers without this person.
 
     The id, the row of the model, the events, the tags and the row of the user table are gone; the row itself stays as an empty place
-    under an id that was never given, so that nobody else's row moves.
+    under an id that was never given, so that nobody else's row moves. A model in closed form is made of everybody's counts, so it is
+    solved again without them.
 
     Raises UnknownIdError for somebody who is not there.
     """
-    data = answers.data
+    data = answers.data.settled()
     row = data.users.row(user)
     rows = np.array([row], np.int32)
     kept = data.interactions.users != row
@@ -52,13 +54,17 @@ def forget(answers: Answers, user: Any) -> Forgotten:
     if tags is not None:
         tags = tags.filter(pl.Series(data.users.rows(tags["user_id"]) != row))
     without = replace(data, interactions=data.interactions.select(kept), users=Vocabulary(ids), user_table=table, tag_table=tags)
-    fitted = answers.fitted.with_people(rows, answers.fitted.people(np.array([-1], np.int32)))
-    remembers = "the items' parameters were learned with this person among many; they keep that trace until the next fit"
+    if solver.name == "closed_form" and kept.any():
+        fitted, remembers = solver.fit(answers.fitted.config, without, Run()).model, "nothing: the model was solved again without them"
+    else:
+        fitted = answers.fitted.with_people(rows, answers.fitted.people(np.array([-1], np.int32)))
+        remembers = "the items' parameters were learned with this person among many; they keep that trace until the next fit"
     return Forgotten(Answers(fitted, without), int((~kept).sum()), remembers)
 
 
 def _nobody(users: Vocabulary) -> int | str:
     """An id that nobody has."""
     if users.kind == "str":
-        return f"forgotten-{uuid.uuid4()}"
+        taken = set(users.ids)
+        return next(name for n in count(1) if (name := f"forgotten-{n}") not in taken)
     return min(int(users.ids.min()), 0) - 1  # type: ignore[arg-type]

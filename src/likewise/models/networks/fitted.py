@@ -17,7 +17,7 @@ from likewise.models.base import Arrays, Context, FittedModel, Model, Parts, Pre
 from likewise.models.link import Link, LinkKind
 from likewise.models.networks.base import Facts, network_of
 from likewise.models.networks.net import LevelHead, Net
-from likewise.models.rows import RowPrior, shares, solve_rows
+from likewise.models.rows import RowModel, RowPrior, shares, solve_rows
 from likewise.shapes import Floats, Rows
 
 CELLS = 1 << 22
@@ -134,6 +134,11 @@ class FittedNetwork(FittedModel[Floats]):
         mean = p @ levels
         variance = np.maximum(p @ levels**2 - mean**2, 0)
         return Predictive(mean, np.sqrt(variance), np.zeros_like(mean), levels, p)
+
+    def row_models(self) -> list[RowModel]:
+        """One: the network's slopes along the population's person."""
+        _, slopes = self._slopes("user", np.tile(self.user_prior.mean, (self.n_items, 1)), self.things)
+        return [RowModel(self.user_prior, slopes, self.noise)]
 
     def state(self) -> Arrays:
         priors = {

@@ -22,7 +22,7 @@ from likewise.data.interactions import Histories
 from likewise.models.base import Arrays, Context, FittedModel, Model, Parts, Side, dot_rows
 from likewise.models.link import Link, LinkKind
 from likewise.models.networks.tower import Tower, weighted_sums
-from likewise.models.rows import RowPrior, shares, solve_rows
+from likewise.models.rows import RowModel, RowPrior, shares, solve_rows
 from likewise.shapes import Floats, Rows
 
 KINDS: tuple[LinkKind, ...] = ("free", "clip", "sigmoid", "logistic")
@@ -104,6 +104,16 @@ class FittedSums(FittedModel[Floats]):
             implicit = np.vstack([implicit, np.zeros((len(grown) - len(implicit), implicit.shape[1]), np.float32)])
         return replace(self, items=grown, implicit=implicit)
 
+    @property
+    def reads_features(self) -> bool:
+        return self.user_tower is not None or self.item_tower is not None
+
+    def row_models(self) -> list[RowModel]:
+        """One, over the part of the vector that is learned for each row, from the population's person."""
+        slope = self.link.slope(self.score(self.people(np.array([-1], np.int32)))[0])
+        design = np.column_stack([self.items[:, :-1], np.ones(self.n_items, np.float32)]) * slope[:, None]
+        return [RowModel(self.user_prior, np.asarray(design, np.float32), self.noise)]
+
     def state(self) -> Arrays:
         scalars = np.array([self.mean, self.noise, KINDS.index(self.link.kind), self.link.low, self.link.high])
         arrays: Arrays = {"users": self.users, "items": self.items, "scalars": scalars}
@@ -165,9 +175,10 @@ class FittedSums(FittedModel[Floats]):
         x = row - given[0]
         known = history.rows >= 0
         taste, own, prior = np.zeros(len(history.rows), np.float32), np.zeros(len(reach), np.float32), self.user_prior.mean * reach
+        levels = np.zeros(len(history.rows), np.float32)
         if known.any():
             by_entry, prior = shares(entries, reach, design, offsets, self.user_prior, self.noise, x, self.link)
-            taste[known], own = by_entry[:, :-1].sum(1), by_entry.sum(0)
+            taste[known], levels[known], own = by_entry[:, :-1].sum(1), by_entry[:, -1], by_entry.sum(0)
             if self.implicit is not None:
                 taste[known] += self.implicit[history.rows[known]] @ vector[:-1] / np.sqrt(known.sum())
         level = float(own[-1] + prior[-1])
@@ -175,7 +186,7 @@ class FittedSums(FittedModel[Floats]):
         popular = float(vector[-1] + prior[:-1].sum())
         residual = score - self.mean - level - popular - float(taste.sum())
         response = float(self.link.respond(np.array([score], np.float32))[0])
-        return Parts(self.mean, level, popular, taste, score, response, {}, residual)
+        return Parts(self.mean, level, popular, taste, score, response, {}, residual, levels)
 
 
 def _as_items(rows: Floats) -> Floats:
