@@ -24,10 +24,13 @@ from likewise.data.interactions import Histories, Interactions
 from likewise.errors import InputError
 from likewise.models.base import FittedModel
 from likewise.ranking.similar import unit_rows
+from likewise.ranking.stages import taken
 from likewise.ranking.topk import TopK
 from likewise.shapes import NO_TIME, Floats
 
 DAY = 86_400.0
+PAIRS = 1 << 14
+"""Pairs whose spread is asked at once; a posterior holds every draw of each."""
 SMOOTHING = 0.01
 """Share of the history's spread mixed into the list's, so that a kind not there yet costs something finite."""
 
@@ -127,14 +130,18 @@ class Rerank:
         if not self.exploration:
             return None
         batch, width = lists.items.shape
-        repeated = np.repeat(np.arange(batch, dtype=np.int32), width)
-        who = people.take(repeated) if isinstance(people, Histories) else people[repeated]
-        predictive = model.predictive(who, np.where(lists.items < 0, 0, lists.items).reshape(-1).astype(np.int32))
-        if predictive is None:
-            raise InputError(
-                f"exploration needs a model that knows how unsure it is; {type(model).__name__} gives a point: fit Dot by Gibbs"
-            )
-        return predictive.sd_mean.reshape(batch, width)
+        items = np.where(lists.items < 0, 0, lists.items).astype(np.int32)
+        sd = np.zeros((batch, width), np.float32)
+        step = max(1, PAIRS // max(width, 1))
+        for start in range(0, batch, step):
+            block = np.arange(start, min(start + step, batch), dtype=np.int32)
+            predictive = model.predictive(taken(people, np.repeat(block, width)), items[block].reshape(-1))
+            if predictive is None:
+                raise InputError(
+                    f"exploration needs a model that knows how unsure it is; {type(model).__name__} gives a point: fit Dot by Gibbs"
+                )
+            sd[block] = predictive.sd_mean.reshape(len(block), width)
+        return sd
 
     def apply(
         self, lists: TopK, k: int, signals: Signals | None = None, histories: Histories | None = None, sd: Floats | None = None
