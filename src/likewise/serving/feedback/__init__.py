@@ -1,0 +1,1 @@
+"""What people did since the model was made, kept in a database."""

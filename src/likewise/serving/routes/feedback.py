@@ -1,0 +1,62 @@
+"""Addresses of the feedback: kept before the answer, read, deleted."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Request, Response
+
+from likewise.serving import schemas, wire
+from likewise.serving.feedback.store import Event
+from likewise.serving.problems import Problem, documented
+from likewise.serving.routes.people import UserId
+from likewise.serving.service import Service
+
+HeaderKey = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=150, pattern=r"^[!-~]+$")]
+
+
+def feedback(service: Service) -> APIRouter:
+    """The routes."""
+    routes = APIRouter(tags=["feedback"])
+
+    @routes.post("/feedback", response_model=schemas.Kept, responses=documented(409), summary="Keep what people did")
+    async def keep(request: Request, asked: schemas.FeedbackRequest, idempotency_key: HeaderKey = None) -> Response:
+        """When this answers 200, every event is on the disk. An event whose key was kept before is not kept again, so a client may
+        repeat a request until it is answered. With the header `Idempotency-Key`, events without a key get one made from it.
+        """
+        service.check_entries(asked.events)
+        events = [_event(one, idempotency_key, place) for place, one in enumerate(asked.events)]
+        accepted, repeated = await asyncio.to_thread(service.feedback.add, events)
+        for event in events:
+            service.metrics.kept(event.kind)
+        body = {"accepted": accepted, "repeated": repeated, "request_id": request.scope["request_id"]}
+        return Response(wire.dumps(body), media_type="application/json")
+
+    @routes.get(
+        "/users/{user_id}/feedback", response_model=schemas.KeptEvents, responses=documented(), summary="What a user did, as it was kept"
+    )
+    async def read(request: Request, user_id: UserId) -> Response:
+        """Oldest first; the newest thousand."""
+        rows = await asyncio.to_thread(service.feedback.of_user, user_id)
+        names = ("item_id", "kind", "rating", "time", "key", "answers")
+        events = [{name: row[name] for name in names} for row in rows]
+        body = {"user_id": user_id, "events": events, "request_id": request.scope["request_id"]}
+        return Response(wire.dumps(body), media_type="application/json")
+
+    @routes.delete(
+        "/users/{user_id}/feedback", response_model=schemas.Forgotten, responses=documented(), summary="Delete a user's feedback"
+    )
+    async def forget(request: Request, user_id: UserId) -> Response:
+        """And what was shown to them. The model itself forgets by `rec.forget` or `likewise forget`."""
+        deleted = await asyncio.to_thread(service.feedback.forget, user_id)
+        return Response(wire.dumps({"deleted": deleted, "request_id": request.scope["request_id"]}), media_type="application/json")
+
+    return routes
+
+
+def _event(one: schemas.FeedbackEvent, request_key: str | None, place: int) -> Event:
+    if (one.kind == "rate") != (one.rating is not None):
+        raise Problem(400, f"events.{place}: a rating belongs to kind 'rate' and to no other; got kind {one.kind!r}")
+    key = one.key if one.key is not None or request_key is None else f"{request_key}:{place}"
+    return Event(one.user_id, one.item_id, one.kind, one.rating, one.time, key, one.answers)
