@@ -57,6 +57,13 @@ if TYPE_CHECKING:  # for type checkers and editors; tests/test_public_names.py k
     from likewise.people.visitor import (
         Visitor as Visitor,
     )
+    from likewise.ranking.ann import (
+        ItemIndex as ItemIndex,
+    )
+    from likewise.ranking.rerank import (
+        Rerank as Rerank,
+        Signals as Signals,
+    )
     from likewise.recommender import (
         Recommender as Recommender,
         load as load,
@@ -115,6 +122,7 @@ _HOMES = {
     "Histories": "data.interactions",
     "InputError": "errors",
     "Interactions": "data.interactions",
+    "ItemIndex": "ranking.ann",
     "LazyAdam": "solvers.gradient.steps",
     "LikewiseError": "errors",
     "Loss": "solvers.gradient.settings",
@@ -128,7 +136,9 @@ _HOMES = {
     "Popularity": "models.popularity",
     "Preset": "studies.presets",
     "Recommender": "recommender",
+    "Rerank": "ranking.rerank",
     "SGD": "solvers.gradient.steps",
+    "Signals": "ranking.rerank",
     "Step": "solvers.gradient.steps",
     "UnknownIdError": "errors",
     "Visitor": "people.visitor",
