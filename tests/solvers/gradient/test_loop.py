@@ -168,18 +168,21 @@ def test_the_penalty_is_the_gradient_of_its_formula() -> None:
     from likewise.solvers.gradient.loop import Training
 
     for optimizer in (SGD(0.1), LazyAdam()):
-        solver = replace(QUICK, optimizer=optimizer, penalty=Penalty(l2=0.3, l1=0.1))
+        solver = replace(QUICK, optimizer=optimizer, penalty=Penalty(l2=0.3, l1=0.1, bias=0.5))
         training = Training(network_of(Dot(3)), Dot(3), TRAIN, Run(), solver, torch.device("cpu"))
         batch = next(iter(training.batches.epoch(training.generator)))
         net = training.members[0]
         (net(batch.users, batch.items, {}).sum() * 0).backward()
-        training.objective.penalise(batch)
+        training.objective.penalise()
         found = {name: p.grad.to_dense() for name, p in net.named_parameters() if p.grad is not None}
         net.zero_grad()
+        share = torch.tensor([1.0, 1.0, 1.0, 0.5])
+        # a dense table is held as the whole data looks it up, a lazy one as the batch does
+        rows = training.batches.rows if isinstance(optimizer, SGD) else batch
         naive = sum(
-            0.15 * table[rows].square().sum() + 0.1 * table[rows].abs().sum()
-            for table, rows in ((net.users.weight, batch.users), (net.items.weight, batch.items))  # type: ignore[union-attr, index]
-        ) / len(batch)
+            0.15 * (share * table[looked_up].square()).sum() + 0.1 * (share * table[looked_up].abs()).sum()
+            for table, looked_up in ((net.users.weight, rows.users), (net.items.weight, rows.items))  # type: ignore[union-attr, index]
+        ) / len(rows)
         naive.backward()  # type: ignore[union-attr]
         for name, p in net.named_parameters():
             torch.testing.assert_close(found[name], p.grad.to_dense())  # type: ignore[union-attr]

@@ -81,11 +81,14 @@ class AutoRec(Network):
         if raters.ratings is not None:
             given = raters.ratings - np.float32(raters.ratings.mean())
         given = (given * np.repeat(np.maximum(raters.counts, 1) ** -self.scale, raters.counts)).astype(np.float32)
-        users, code = Table(facts.data.n_users, self.hidden + 1, "zero", by="user"), Table(facts.data.n_users, self.hidden, "zero")
+        users, code = (
+            Table(facts.data.n_users, self.hidden + 1, "zero", seen=facts.seen("user"), bias=True),
+            Table(facts.data.n_users, self.hidden, "zero"),
+        )
         with torch.no_grad():
             nn.init.xavier_uniform_(users.weight[:, :-1])
             nn.init.xavier_uniform_(code.weight)
-        levels = Table(facts.data.n_items, 1, "zero", by="item")
+        levels = Table(facts.data.n_items, 1, "zero", seen=facts.seen("item"), bias=True)
         offset = Table(1, self.hidden, "zero")
         ratings = Ragged(CSR(raters.indptr, raters.rows, given, facts.data.n_users))
         return {"users": users, "code": code, "levels": levels, "offset": offset, "ratings": ratings}

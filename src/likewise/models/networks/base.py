@@ -69,6 +69,11 @@ class Facts:
     level_kind: Literal["ordinal", "categorical"] = "ordinal"
     cosine: bool = False
 
+    def seen(self, side: Side) -> Floats:
+        """How often an event looks up each row of a side, float32 [row]; sums to one."""
+        counts = (self.data.by_user if side == "user" else self.data.by_item).counts
+        return (counts / max(len(self.data), 1)).astype(np.float32)
+
     @classmethod
     def of(cls, data: Dataset, link: Link, centred: bool = True) -> Facts:
         """The facts of a data set; `centred` sets the mean."""

@@ -15,10 +15,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
+
 from likewise.data.features import Features
 from likewise.data.interactions import Interactions
 from likewise.errors import InputError
-from likewise.models.base import FittedModel
+from likewise.models.base import FittedModel, Side
 from likewise.models.link import Link
 from likewise.models.networks.base import Facts, Init, Network, Output, as_tuples, check_layers, check_output, output_link
 
@@ -76,15 +78,17 @@ class DLRM(Network):
         from likewise.models.networks.layers import FeatureTower, Table
 
         layers: dict[str, nn.Module] = {}
+        sides: tuple[tuple[Side, int, Features | None], ...]
         sides = (("user", facts.data.n_users, facts.user_features), ("item", facts.data.n_items, facts.item_features))
         for side, rows, features in sides:
-            layers[f"{side}s"] = Table(rows, self.factors, self.init, by=side)
+            layers[f"{side}s"] = Table(rows, self.factors, self.init, facts.seen(side))
             fields: list[nn.Module] = []
             if features is not None:
-                fields = [FeatureTower(b.matrix, self.factors) for b in features.blocks if b.kind not in NUMERIC]
+                sets = [b.matrix for b in features.blocks if b.kind not in NUMERIC]
+                fields = [FeatureTower(block, self.factors, facts.seen(side), bias=False) for block in sets]
                 if numbers := [b for b in features.blocks if b.kind in NUMERIC]:
                     design = Features(features.encoders, tuple(numbers), features.n_rows).design()
-                    fields.append(FeatureTower(design, self.factors, self.bottom))
+                    fields.append(FeatureTower(design, self.factors, facts.seen(side), self.bottom))
             layers[f"{side}_fields"] = nn.ModuleList(fields)
         return layers
 
@@ -94,7 +98,7 @@ class DLRM(Network):
         from likewise.models.networks.layers import Table, dense
 
         fields = 1 + sum(widths) // self.factors + len(contexts)
-        tables = {name: Table(size, self.factors, self.init, by=name) for name, size in contexts.items()}
+        tables = {name: Table(size, self.factors, self.init, np.full(size, 1 / size, np.float32)) for name, size in contexts.items()}
         sizes = [self.factors + fields * (fields - 1) // 2, *self.top]
         return {"common": Table(1, self.factors, self.init), "contexts": nn.ModuleDict(tables), "top": dense(sizes, self.dropout)}
 

@@ -35,20 +35,13 @@ class DotNetwork(Network):
         return self.dot.link(data, stated)
 
     def tables(self, facts: Facts) -> dict[str, nn.Module]:
-        import torch
-
         from likewise.models.networks.layers import Table
 
         width = self.dot.factors + self.dot.bias
-        sides = {
-            "users": Table(facts.data.n_users, width, self.dot.init, by="user"),
-            "items": Table(facts.data.n_items, width, self.dot.init, by="item"),
+        return {
+            "users": Table(facts.data.n_users, width, self.dot.init, seen=facts.seen("user"), bias=self.dot.bias),
+            "items": Table(facts.data.n_items, width, self.dot.init, seen=facts.seen("item"), bias=self.dot.bias),
         }
-        if self.dot.bias:
-            with torch.no_grad():
-                for table in sides.values():
-                    table.weight[:, -1] = 0
-        return dict(sides)
 
     def head(self, widths: tuple[int, int], contexts: Mapping[str, int]) -> dict[str, nn.Module]:
         return {}

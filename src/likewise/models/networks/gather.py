@@ -55,7 +55,7 @@ def _tower(nets: Sequence[Net], name: str, share: float) -> Tower | None:
     towers = [tower for net in nets if isinstance(tower := getattr(net, name, None), FeatureTower)]
     if not towers:
         return None
-    tables = [tower.table.detach().cpu().numpy() for tower in towers]
+    tables = [tower.table.weight.detach().cpu().numpy() for tower in towers]
     layers = [[(w.detach().cpu().numpy(), b.detach().cpu().numpy()) for w, b in tower.pairs()] for tower in towers]
     if not layers[0]:
         return Tower(joined(tables, share))

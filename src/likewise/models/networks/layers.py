@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from likewise.data.csr import CSR
+from likewise.shapes import Floats
 
 
 class Table(nn.Module):
@@ -21,13 +22,17 @@ class Table(nn.Module):
     ----------
     rows, width : int
     init : "normal" (deviation 0.1), "truncated" (the same cut at two deviations), "scaled" (1 / sqrt(width)), "small" (0.005), "zero"
-    by : "user", "item", or a context's name
-        Whose rows look vectors up here; penalties by occurrence follow it.
+    seen : float32 [row] or None
+        How often an event looks each row up; penalties by occurrence follow it, None is held by none.
+    bias : whether the last column is a bias; it starts at zero
     """
 
-    def __init__(self, rows: int, width: int, init: str = "normal", by: str = "") -> None:
+    seen: Tensor | None
+
+    def __init__(self, rows: int, width: int, init: str = "normal", seen: Floats | None = None, bias: bool = False) -> None:
         super().__init__()
-        self.by = by
+        self.bias = bias
+        self.register_buffer("seen", None if seen is None else torch.from_numpy(np.asarray(seen, np.float32)), persistent=False)
         self.sparse = False
         weight = torch.zeros(rows, width)
         if init == "truncated":
@@ -36,6 +41,8 @@ class Table(nn.Module):
             weight.normal_(std=width**-0.5)
         elif init in ("normal", "small"):
             weight.normal_(std=0.1 if init == "normal" else 0.005)
+        if bias:
+            weight[:, -1] = 0
         self.weight = nn.Parameter(weight)
 
     def forward(self, rows: Tensor) -> Tensor:
@@ -96,6 +103,12 @@ def bag_sum(table: Tensor, indptr: Tensor, columns: Tensor, values: Tensor) -> T
     return summed
 
 
+def column_sums(rows: CSR, seen: Floats) -> Floats:
+    """How often an event looks each column up, float32 [column], where it looks row r up seen[r] times; values count squared."""
+    weight = np.repeat(seen, rows.counts) * rows.filled() ** 2
+    return np.bincount(rows.columns, weight, rows.width).astype(np.float32)
+
+
 class _BiasedDot(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, person: Tensor, item: Tensor) -> Tensor:
@@ -133,24 +146,26 @@ class FeatureTower(nn.Module):
     ----------
     features : CSR [row, feature] of all rows
     width : length of the vectors
+    seen : float32 [row], how often an event looks each row up
     hidden, dropout : of the dense layers
+    bias : whether the last column is a bias
     """
 
-    def __init__(self, features: CSR, width: int, hidden: Sequence[int] = (), dropout: Sequence[float] = ()) -> None:
+    def __init__(
+        self, features: CSR, width: int, seen: Floats, hidden: Sequence[int] = (), dropout: Sequence[float] = (), bias: bool = True
+    ) -> None:
         super().__init__()
         self.rows = Ragged(features)
         sizes = [*hidden, width]
-        self.table = nn.Parameter(torch.randn(features.width, sizes[0]) * 0.1)
-        if not hidden:
-            with torch.no_grad():
-                self.table[:, -1] = 0
+        of_features = column_sums(features, seen)
+        self.table = Table(features.width, sizes[0], "normal", of_features, bias=bias and not hidden)
         self.dense = nn.Sequential(nn.ReLU(), *_drop(dropout, 0), *_stack(sizes, dropout)) if hidden else None
 
     def forward(self, rows: Tensor) -> Tensor:
         """Vectors [batch, width] of rows [batch]; each distinct row is computed once, one without features is zero."""
         distinct, place = torch.unique(rows, return_inverse=True)
         indptr, columns, values = self.rows.take(distinct)
-        vectors = bag_sum(self.table, indptr, columns, values)
+        vectors = bag_sum(self.table.weight, indptr, columns, values)
         if self.dense is not None:
             vectors = self.dense(vectors) * (indptr.diff() > 0)[:, None]
         return vectors.index_select(0, place)

@@ -91,8 +91,8 @@ class MLP(Network):
 
         user, item = self.widths(facts)
         return {
-            "users": Table(facts.data.n_users, user, self.init, by="user"),
-            "items": Table(facts.data.n_items, item, self.init, by="item"),
+            "users": Table(facts.data.n_users, user, self.init, seen=facts.seen("user")),
+            "items": Table(facts.data.n_items, item, self.init, seen=facts.seen("item")),
         }
 
     def head(self, widths: tuple[int, int], contexts: Mapping[str, int]) -> dict[str, nn.Module]:

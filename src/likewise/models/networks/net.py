@@ -77,11 +77,11 @@ class Net(nn.Module):
             raise InputError(f"loss 'contrastive' compares directions and needs a dot product; {name} has none: use 'bpr'")
         return nn.functional.normalize(pair[0], dim=-1), nn.functional.normalize(pair[1], dim=-1)
 
-    def lookups(self) -> Iterator[tuple[Table, str]]:
-        """Tables looked up by users, items or a context, with whose rows they are."""
+    def held(self) -> Iterator[Table]:
+        """Tables that penalties by occurrence hold."""
         for layer in self.modules():
-            if isinstance(layer, Table) and layer.by:
-                yield layer, layer.by
+            if isinstance(layer, Table) and layer.seen is not None:
+                yield layer
 
     @torch.no_grad()
     def everyone(self, side: str, rows: int, block: int = 4096) -> Floats:

@@ -66,17 +66,13 @@ class NeuMF(Network):
         return self.factors + self.embedding + 1, self.factors + self.embedding + 1
 
     def tables(self, facts: Facts) -> dict[str, nn.Module]:
-        import torch
-
         from likewise.models.networks.layers import Table
 
         width = self.factors + self.embedding + 1  # (factors, perceptron's embedding, bias)
-        users = Table(facts.data.n_users, width, self.init, by="user")
-        items = Table(facts.data.n_items, width, self.init, by="item")
-        with torch.no_grad():
-            users.weight[:, -1] = 0
-            items.weight[:, -1] = 0
-        return {"users": users, "items": items}
+        return {
+            "users": Table(facts.data.n_users, width, self.init, seen=facts.seen("user"), bias=True),
+            "items": Table(facts.data.n_items, width, self.init, seen=facts.seen("item"), bias=True),
+        }
 
     def head(self, widths: tuple[int, int], contexts: Mapping[str, int]) -> dict[str, nn.Module]:
         from torch import nn

@@ -2,7 +2,7 @@
 
     score(u, i) = mean + b_u + b_i + q_i . (p_u + |N(u)|^-1/2 * sum_{j in N(u)} y_j)
 
-N(u) are the items that u rated in train, whatever the rating. Batches hold whole users, so each sum is computed once a batch. A
+N(u) are the items that u rated in train, whatever the rating. Each sum is computed once a batch for the users in it. A
 person never seen gets the sum from their own history, and p_u by ridge regression. After training the model is vectors.
 """
 
@@ -17,7 +17,7 @@ import numpy as np
 from likewise.data.csr import CSR
 from likewise.data.interactions import Interactions
 from likewise.errors import InputError
-from likewise.models.base import FittedModel, Side
+from likewise.models.base import FittedModel
 from likewise.models.link import Link
 from likewise.models.networks.base import Facts, Init, Network, Output, as_tuples, check_output, check_share, output_link
 
@@ -45,7 +45,6 @@ class SVDpp(Network):
     init: Init = "normal"
 
     name: ClassVar[str] = "svdpp"
-    grouped: ClassVar[Side | None] = "user"
 
     def __post_init__(self) -> None:
         as_tuples(self, "range")
@@ -61,21 +60,19 @@ class SVDpp(Network):
         return self.factors + 1, self.factors + 1
 
     def tables(self, facts: Facts) -> dict[str, nn.Module]:
-        import torch
-
-        from likewise.models.networks.layers import Ragged, Table
+        from likewise.models.networks.layers import Ragged, Table, column_sums
 
         history = facts.data.by_user
         scale = np.repeat(1 / np.sqrt(np.maximum(history.counts, 1)), history.counts).astype(np.float32)
-        layers = {
-            "users": Table(facts.data.n_users, self.factors + 1, self.init, by="user"),
-            "items": Table(facts.data.n_items, self.factors + 1, self.init, by="item"),
-            "implicit": Table(facts.data.n_items, self.factors, "zero", by="item"),
+        # each event looks up the whole history of its user, as in Koren's updates
+        rated = column_sums(CSR(history.indptr, history.rows, None, facts.data.n_items), facts.seen("user"))
+        ragged = Ragged(CSR(history.indptr, history.rows, scale, facts.data.n_items))
+        return {
+            "users": Table(facts.data.n_users, self.factors + 1, self.init, seen=facts.seen("user"), bias=True),
+            "items": Table(facts.data.n_items, self.factors + 1, self.init, seen=facts.seen("item"), bias=True),
+            "implicit": Table(facts.data.n_items, self.factors, "zero", seen=rated),
+            "history": ragged,
         }
-        with torch.no_grad():
-            layers["users"].weight[:, -1] = 0
-            layers["items"].weight[:, -1] = 0
-        return {**layers, "history": Ragged(CSR(history.indptr, history.rows, scale, facts.data.n_items))}
 
     def head(self, widths: tuple[int, int], contexts: Mapping[str, int]) -> dict[str, nn.Module]:
         return {}

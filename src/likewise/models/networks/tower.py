@@ -37,9 +37,7 @@ class Tower:
     def __call__(self, features: CSR) -> Floats:
         """Vectors float32 [row, width]; a row without any feature gives zeros."""
         if features.width != len(self.table):
-            raise InputError(
-                f"features must have the {len(self.table)} columns of training; there are {features.width}: encode alike"
-            )
+            raise InputError(f"features must have the {len(self.table)} columns of training; there are {features.width}: encode alike")
         vectors = weighted_sums(features, self.table)
         for weight, bias in self.layers:
             vectors = np.maximum(vectors, 0) @ weight.T + bias

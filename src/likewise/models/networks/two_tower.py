@@ -14,9 +14,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from likewise.data.features import Features
 from likewise.data.interactions import Interactions
 from likewise.errors import InputError
-from likewise.models.base import FittedModel
+from likewise.models.base import FittedModel, Side
 from likewise.models.link import Link
 from likewise.models.networks.base import Facts, Init, Network, Output, as_tuples, check_layers, check_output, check_share, output_link
 
@@ -75,22 +76,19 @@ class TwoTower(Network):
         return self.factors + 1, self.factors + 1
 
     def tables(self, facts: Facts) -> dict[str, nn.Module]:
-        import torch
-
         from likewise.models.networks.layers import FeatureTower, Table
 
         if not self.ids and facts.user_features is None and facts.item_features is None:
             raise InputError("two towers without ids need features: give tables of users or items, or set ids=True")
         layers: dict[str, nn.Module] = {}
+        sides: tuple[tuple[Side, int, Features | None], ...]
         sides = (("user", facts.data.n_users, facts.user_features), ("item", facts.data.n_items, facts.item_features))
         for side, rows, features in sides:
-            own = Table(rows, self.factors + 1, self.init if self.ids or features is None else "zero", by=side)
-            with torch.no_grad():
-                own.weight[:, -1] = 0
+            own = Table(rows, self.factors + 1, self.init if self.ids or features is None else "zero", facts.seen(side), bias=True)
             own.requires_grad_(self.ids or features is None)
             layers[f"{side}s"] = own
             if features is not None:
-                layers[f"{side}_tower"] = FeatureTower(features.design(), self.factors + 1, self.hidden, self.dropout)
+                layers[f"{side}_tower"] = FeatureTower(features.design(), self.factors + 1, facts.seen(side), self.hidden, self.dropout)
         return layers
 
     def head(self, widths: tuple[int, int], contexts: Mapping[str, int]) -> dict[str, nn.Module]:

@@ -163,7 +163,7 @@ class Training:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.run.precision == "mixed" and self.device.type == "cuda"):
             loss, response = self.objective(batch, self.generator)
         loss.backward()  # type: ignore[no-untyped-call]
-        self.objective.penalise(batch)
+        self.objective.penalise()
         if self.solver.penalty.clip:
             nn.utils.clip_grad_norm_(self.learning, self.solver.penalty.clip)
         self.stepper.step(self._rate(when), schedules.momentum(self.solver.schedule, when, self.solver.epochs))

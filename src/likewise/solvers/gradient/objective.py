@@ -12,12 +12,13 @@ from likewise.data.dataset import Dataset
 from likewise.errors import InputError
 from likewise.models.link import Link
 from likewise.models.networks.base import Facts, Network
+from likewise.models.networks.layers import Table
 from likewise.models.networks.net import Net, respond
 from likewise.shapes import Floats
 from likewise.solvers.gradient import losses
 from likewise.solvers.gradient.batches import Batch
 from likewise.solvers.gradient.negatives import Sampler
-from likewise.solvers.gradient.settings import Gradient, Loss, Negatives
+from likewise.solvers.gradient.settings import Gradient, Loss, Negatives, Penalty
 
 MOST_LEVELS = 50
 """Distinct ratings beyond which level losses are refused: they are numbers then, not levels."""
@@ -71,6 +72,8 @@ class Objective:
             raise InputError(f"loss {self.loss.name!r} takes no sampled negatives; leave `negatives` out or use 'mse', 'bce' or 'bpr'")
         self.negatives = wanted
         self.sampler = None if wanted is None else Sampler(wanted, facts.data, device, self._mean_score)
+        holds = solver.penalty.l1 or solver.penalty.l2
+        self.strengths = [_strengths(net, solver.penalty) for net in nets] if holds else []
         self.likes = self.loss.ranks or self.loss.name == "softmax" or (self.loss.name == "bce" and _all_alike(facts))
         self.levels = None if facts.levels is None else torch.from_numpy(facts.levels).to(device)
 
@@ -160,35 +163,54 @@ class Objective:
         return losses.softmax(scores, batch.items, batch.weight, self.loss.temperature)
 
     @torch.no_grad()
-    def penalise(self, batch: Batch) -> None:
-        """Add to the gradients those of L1 and L2 on the table rows that the batch looked up, a mean over its events.
+    def penalise(self) -> None:
+        """Add to the gradients those of L1 and L2 by occurrence: l2 / 2 * |row|^2 + l1 * |row|_1 each time an event looks a row up.
 
-        l2 / 2 * |row|^2 + l1 * |row|_1 a look-up. Written on the gradients, because it needs no second look-up: a row seen c times
-        in a batch of n gets c / n of its own penalty.
+        Written on the gradients, because it needs no second look-up. A dense table's rows are held by how often an event looks them up
+        in expectation, a sparse one's by the look-ups of this batch.
         """
-        l1, l2 = self.solver.penalty.l1, self.solver.penalty.l2
-        if not l1 and not l2:
+        if not self.strengths:
             return
-        for net in self.nets:
-            for table, by in net.lookups():
-                rows = {"user": batch.users, "item": batch.items, **batch.context}[by].clamp_min(0)
+        penalty = self.solver.penalty
+        for net, strengths in zip(self.nets, self.strengths, strict=True):
+            for table, strength in zip(net.held(), strengths, strict=True):
                 weight, slope = table.weight, table.weight.grad
                 if slope is None:
                     continue
                 if slope.is_sparse:
-                    looked_up = weight.index_select(0, rows)
-                    pull = (l2 * looked_up + l1 * looked_up.sign()) / len(batch)
-                    more = torch.sparse_coo_tensor(rows[None], pull, slope.shape, check_invariants=False)
-                    table.weight.grad = slope + more
-                else:
-                    seen = torch.bincount(rows, minlength=len(weight)).to(weight.dtype)[:, None] / len(batch)
-                    if l2:
-                        slope.addcmul_(weight, seen, value=l2)
-                    if l1:
-                        slope.addcmul_(weight.sign(), seen, value=l1)
+                    table.weight.grad = _pulled_rows(table, slope, strength, penalty)
+                    continue
+                if penalty.l2:
+                    slope.addcmul_(weight, strength, value=penalty.l2)
+                if penalty.l1:
+                    slope.addcmul_(weight.sign(), strength, value=penalty.l1)
 
     def _mean_score(self, users: Tensor, items: Tensor) -> Tensor:
         return torch.stack([net(users, items, {}) for net in self.nets]).mean(0)
+
+
+def _strengths(net: Net, penalty: Penalty) -> list[Tensor]:
+    """How much each table is held, [row, column], for penalties of one."""
+    found = []
+    for table in net.held():
+        seen = table.seen if table.seen is not None else torch.zeros(len(table.weight))
+        if penalty.power:
+            seen = seen * (seen / seen[seen > 0].mean()).clamp_min(1e-12) ** -penalty.power
+        columns = torch.ones(table.weight.shape[1], device=seen.device)
+        if table.bias:
+            columns[-1] = penalty.bias
+        found.append(seen[:, None] * columns)
+    return found
+
+
+def _pulled_rows(table: Table, slope: Tensor, strength: Tensor, penalty: Penalty) -> Tensor:
+    """A row gradient with the penalty's added: each look-up of the batch pulls its row as a whole event would."""
+    rows = slope._indices()[0]
+    seen = torch.ones_like(strength[:, 0]) if table.seen is None else table.seen
+    share = strength.index_select(0, rows) / seen.index_select(0, rows).clamp_min(1e-12)[:, None] / len(rows)
+    looked_up = table.weight.index_select(0, rows)
+    pull = (penalty.l2 * looked_up + penalty.l1 * looked_up.sign()) * share
+    return slope + torch.sparse_coo_tensor(rows[None], pull, slope.shape, check_invariants=False)
 
 
 def _all_alike(facts: Facts) -> bool:

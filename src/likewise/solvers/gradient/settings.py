@@ -134,19 +134,22 @@ class Penalty:
 
     l2, l1 : times half the square (the size) of the table rows that each event looks up, so often-seen rows are held more.
     power : a row seen n times is held by l2 * (n / mean n)^-power at each event: with 0 all alike at each event, with 1 all alike in
-        an epoch. The one-pass kernel's alone.
+        an epoch.
+    bias : share of l2 and l1 that biases get; levels need less holding than tastes. The loop's alone.
     clip : longest gradient of all weights together; 0 for none.
     """
 
     l2: float = 0.0
     l1: float = 0.0
     power: float = 0.0
+    bias: float = 1.0
     clip: float = 0.0
 
     def __post_init__(self) -> None:
         at_least("penalty.l2", self.l2, 0)
         at_least("penalty.l1", self.l1, 0)
         at_least("penalty.power", self.power, 0)
+        at_least("penalty.bias", self.bias, 0)
         at_least("penalty.clip", self.clip, 0)
 
 
@@ -232,8 +235,6 @@ class Gradient(Solver):
             from likewise.solvers.gradient import one_pass
 
             return one_pass.fit(cast(Dot, model), data, run, self)
-        if self.penalty.power:
-            raise InputError("penalty.power is the one-pass kernel's alone; leave it at 0 or take what engine='one-pass' can do")
         from likewise.solvers.gradient import loop
 
         return loop.fit(model, data, run, self)
@@ -250,13 +251,14 @@ class Gradient(Solver):
             and self.averaging.ema == 0
             and self.averaging.seeds == 1
             and not self.penalty.l1
+            and self.penalty.bias == 1
             and not self.penalty.clip
         )
         if self.engine == "one-pass" and not able:
             raise InputError(
                 "engine 'one-pass' fits the dot product under loss 'mse', 'bce' or 'bpr' with SGD or Adagrad, even negatives of ratio "
-                "1, 2 ..., and without momentum, weight_decay (use penalty.l2), balance, ema, seeds, l1 or clip; use engine='torch' "
-                "for the rest"
+                "1, 2 ..., and without momentum, weight_decay (use penalty.l2), balance, ema, seeds, l1, penalty.bias or "
+                "clip; use engine='torch' for the rest"
             )
         return able and self.engine != "torch"
 
