@@ -102,3 +102,12 @@ def test_a_protocol_names_its_split(tmp_path):
     assert found["n_test"] == 60  # one event a person
     assert set(found["figures"]) == {"sampled_hit@10", "sampled_ndcg@10", "sampled_mrr@10"}
     assert found["protocol"]["candidates"] == 100
+
+
+def test_repeated_splits_by_the_command(tmp_path):
+    path = str(tmp_path / "all.parquet")
+    ratings().frame().write_parquet(path)
+    told = CliRunner().invoke(app, ["compare", path, "--presets", "bias", "--no-lists", "--repeats", "2", "--json"])
+    assert {row["model"] for row in json.loads(told.output)} == {"bias", "knn"}
+    refused = CliRunner().invoke(app, ["compare", path, "--test", path, "--presets", "bias", "--repeats", "2"])
+    assert "cannot be given with --test" in str(refused.exception)

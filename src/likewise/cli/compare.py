@@ -25,20 +25,28 @@ def compare(
     positive: Annotated[str | None, typer.Option("--positive", help="Held-out ratings worth finding, such as '>=4'.")] = None,
     lists: Annotated[bool, typer.Option("--lists/--no-lists", help="Also rank the whole catalogue for every user.")] = True,
     picture: Annotated[Path | None, typer.Option("--picture", help="Draw the comparison to this file (.png, .svg, .pdf).")] = None,
+    repeats: Annotated[int, typer.Option("--repeats", help="Compare on so many random splits of TRAIN, without --test.")] = 1,
     seed: common.Seed = 0,
     as_json: common.AsJson = False,
 ) -> None:
     """Fit presets on TRAIN and compare them on the test: one table, and a verdict on every difference."""
     from likewise.data.splits import split
+    from likewise.errors import InputError
     from likewise.evaluation.protocol import protocol as named_protocol
-    from likewise.studies.compare import compare as compare_presets
+    from likewise.studies.compare import compare as compare_presets, repeated
 
     data = common.read_data(train, items=items, users=users, tags=tags, context=tuple(context or ()))
+    names = [name.strip() for name in presets.split(",") if name.strip()]
+    if repeats > 1:
+        if test is not None:
+            raise InputError("--repeats splits TRAIN itself, so it cannot be given with --test")
+        frame = repeated(data, names, by=by or "random", repeats=repeats, seed=seed, lists=lists)
+        common.print_json(frame.to_dicts()) if as_json else common.print_frame(frame)
+        return
     held_out = None if test is None else common.read_data(test, context=tuple(context or ()))
     how = named_protocol(protocol, **({} if positive is None else {"positive": positive}))
     chosen = by or (None if how.by == "given" else how.by)
     parts = (data, held_out) if held_out is not None else split(data, by=chosen, seed=seed)  # type: ignore[arg-type]
-    names = [name.strip() for name in presets.split(",") if name.strip()]
     with common.progress(not as_json) as watch:
         found = compare_presets(*parts, names, protocol=how, lists=lists, seed=seed, watch=watch)
     if picture is not None:
