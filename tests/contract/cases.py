@@ -27,6 +27,7 @@ SMALL: dict[str, list[dict[str, Any]]] = {
     "svdpp": [{"factors": 4}],
     "dlrm": [{"factors": 4, "bottom": (8,), "top": (8,)}],
     "autorec": [{"hidden": 8}],
+    "ease": [{"l2": 20.0}, {"l2": 20.0, "neighbours": 8, "zero_diagonal": False}],
 }
 """Settings of each model on small data; a model that is not named is tested with its defaults."""
 

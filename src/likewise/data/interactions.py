@@ -55,6 +55,27 @@ class Histories:
         kept = np.concatenate([[0], np.cumsum(entries)])[self.indptr]
         return self._at(kept.astype(np.int64), np.flatnonzero(entries))
 
+    def replaced(self, rows: Rows, others: Histories) -> Histories:
+        """A copy in which these rows are those of `others`; rows beyond the end are new, gaps are empty.
+
+        A column that only one of the two has is kept with ones where it is missing, times not at all.
+        """
+        size = max(len(self), int(rows.max()) + 1 if len(rows) else 0)
+        source = np.full(size, -1, np.int32)
+        source[: len(self)] = np.arange(len(self), dtype=np.int32)
+        source[rows] = len(self) + np.arange(len(others), dtype=np.int32)
+
+        def joined(a: Floats | None, b: Floats | None) -> Floats | None:
+            if a is None and b is None:
+                return None
+            mine, theirs = (np.ones(len(h.rows), np.float32) if c is None else c for h, c in ((self, a), (others, b)))
+            return np.concatenate([mine, theirs])
+
+        indptr = np.concatenate([self.indptr, self.indptr[-1] + others.indptr[1:]])
+        times = None if self.times is None or others.times is None else np.concatenate([self.times, others.times])
+        ratings, weights = joined(self.ratings, others.ratings), joined(self.weights, others.weights)
+        return Histories(indptr, np.concatenate([self.rows, others.rows]), ratings, weights, times).take(source)
+
     def csr(self, width: int) -> CSR:
         """As ragged rows with the ratings as values."""
         return CSR(self.indptr, self.rows, self.ratings, width)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from likewise.data.csr import CSR
 from likewise.data.interactions import Histories
-from likewise.models.base import Arrays, Context, FittedModel, Parts, dot_rows
+from likewise.models.base import Arrays, Context, FittedModel, Parts, Side, check_rows, dot_rows
 from likewise.models.dot import Dot
 from likewise.models.levels import grown
 from likewise.models.likes import LikeRule
@@ -57,6 +57,8 @@ class FittedImplicit(FittedModel[Floats]):
     Parameters
     ----------
     user_factors, item_factors : float32 [user, factor], [item, factor]
+    usual : float32 [factor]
+        The mean vector of the people who liked something: somebody nothing is known of.
     penalty : Penalty
     rule : LikeRule
         Which events are likes, and their weights.
@@ -65,9 +67,17 @@ class FittedImplicit(FittedModel[Floats]):
     config: Dot
     user_factors: Floats
     item_factors: Floats
+    usual: Floats
     penalty: Penalty
     rule: LikeRule
     link: Link = Link("free")  # noqa: RUF009 - frozen
+
+    @classmethod
+    def trained(cls, config: Dot, user_factors: Floats, item_factors: Floats, penalty: Penalty, rule: LikeRule) -> Self:
+        """From what a solver found; people without likes get the mean vector."""
+        liked = user_factors.any(axis=1)
+        usual = user_factors[liked].mean(0, dtype=np.float64).astype(np.float32) if liked.any() else user_factors.sum(0)
+        return cls(config, np.where(liked[:, None], user_factors, usual), item_factors, usual, penalty, rule)
 
     @property
     def n_users(self) -> int:
@@ -81,11 +91,16 @@ class FittedImplicit(FittedModel[Floats]):
     def item_vectors(self) -> Floats:
         return self.item_factors
 
+    def factors(self, side: Side) -> Floats:
+        return self.user_factors if side == "user" else self.item_factors
+
     def people(self, users: Rows) -> Floats:
-        return np.where((users >= 0)[:, None], self.user_factors[users], self._usual)
+        check_rows(users, self.n_users, "users")
+        return np.where((users >= 0)[:, None], self.user_factors[users], self.usual)
 
     def fold_in(self, histories: Histories, features: CSR | None = None) -> Floats:
-        return self._solved(histories, self.item_factors, self._usual)
+        check_rows(histories.rows, self.n_items, "items of a history")
+        return self._solved(histories, self.item_factors, self.usual)
 
     def score(self, people: Floats, items: Rows | None = None) -> Floats:
         return people @ (self.item_factors if items is None else self._items(items)).T
@@ -107,7 +122,10 @@ class FittedImplicit(FittedModel[Floats]):
         return parts
 
     def with_people(self, users: Rows, people: Floats) -> Self:
-        return replace(self, user_factors=grown(self.user_factors, users, people))
+        longer = grown(self.user_factors, users, people)
+        gaps = np.setdiff1d(np.arange(self.n_users, len(longer)), users)
+        longer[gaps] = self.usual
+        return replace(self, user_factors=longer)
 
     def with_items(self, items: Rows, histories: Histories, features: CSR | None = None) -> Self:
         nothing = np.zeros(self.item_factors.shape[1], np.float32)
@@ -115,24 +133,20 @@ class FittedImplicit(FittedModel[Floats]):
 
     def state(self) -> Arrays:
         penalty = np.array([self.penalty.unobserved, self.penalty.l2, self.penalty.exponent])
-        return {"user_factors": self.user_factors, "item_factors": self.item_factors, "penalty": penalty, "rule": self.rule.state()}
+        factors = {"user_factors": self.user_factors, "item_factors": self.item_factors, "usual": self.usual}
+        return {**factors, "penalty": penalty, "rule": self.rule.state()}
 
     @classmethod
     def from_state(cls, config: Dot, state: Mapping[str, NDArray[Any]]) -> Self:
         penalty = Penalty(*(float(x) for x in state["penalty"]))
-        return cls(config, state["user_factors"], state["item_factors"], penalty, LikeRule.from_state(state["rule"]))
-
-    @cached_property
-    def _usual(self) -> Floats:
-        """The mean vector of the people who liked something."""
-        trained = self.user_factors[self.user_factors.any(axis=1)]
-        return trained.mean(0, dtype=np.float64).astype(np.float32) if len(trained) else np.zeros(self.item_factors.shape[1], np.float32)
+        return cls(config, state["user_factors"], state["item_factors"], state["usual"], penalty, LikeRule.from_state(state["rule"]))
 
     @cached_property
     def _item_gram(self) -> Floats:
         return gram_of(self.item_factors)
 
     def _items(self, items: Rows) -> Floats:
+        check_rows(items, self.n_items, "items")
         return np.where((items >= 0)[:, None], self.item_factors[items], np.float32(0))
 
     def _solved(self, histories: Histories, fixed: Floats, empty: Floats) -> Floats:

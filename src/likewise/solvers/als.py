@@ -151,7 +151,7 @@ class ALS(Solver):
             history.append(event)
             if run.watch is not None and run.watch(event):
                 break
-        return FittedImplicit(model, users, items, penalty, rule)
+        return FittedImplicit.trained(model, users, items, penalty, rule)
 
     def _fit_ratings(self, model: Dot, data: Dataset, run: Run) -> Fit:
         events = data.interactions
