@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from fastai.collab import TabularCollab, collab_learner
-from fastai.data.transforms import Categorify
-from fastai.tabular.core import TransformBlock
+from fastai.data.block import TransformBlock
+from fastai.tabular.core import Categorify
 from fastai.torch_core import set_seed
 
 from benchmarks.peers._peer import Table, main
