@@ -15,12 +15,12 @@ from typing import Any
 from benchmarks.bars._bars import Board, run
 from benchmarks.contenders import contender
 from benchmarks.install_peers import python_of, status
-from benchmarks.measure import measured
+from benchmarks.measure import likewise
 from benchmarks.suites import split_of, suites
 
 QUICK = ("--set", "model.factors=16", "--set", "solver.epochs=15", "--set", "solver.optimizer.lr=0.02")
 """The preset `dot` cut down to what already beats fastai and Cornac; chosen on a part of the training rows."""
-QUICK_1M = ("--set", "model.factors=32", "--set", "solver.epochs=15", "--set", "solver.optimizer.lr=0.02")
+QUICK_1M = ("--set", "model.factors=16", "--set", "solver.epochs=12", "--set", "solver.optimizer.lr=0.03")
 
 KERNEL = """
 import json, sys
@@ -166,8 +166,8 @@ def _kernel(board: Board, r90: tuple[Path, Path]) -> None:
 
 def _to_a_peers_error(board: Board, u1: tuple[Path, Path], r90: tuple[Path, Path], folder: Path) -> None:
     def cold() -> float:
-        command = [*_bench(u1), *QUICK, "--json"]
-        told = measured(command, 1, environment={"NUMBA_CACHE_DIR": str(folder / "nothing-compiled-yet")}).json()
+        command = ["env", f"NUMBA_CACHE_DIR={folder / 'nothing-compiled-yet'}", *likewise(), "bench", u1[0], "--test", u1[1]]
+        told = board.run([*command, "--preset", "dot", *QUICK, "--json"], threads=1).json()
         return _peer("ml-100k-u1", "fastai:dot")["fit_seconds"] / (told["fit_seconds"] + told["compile_seconds"])
 
     board.at_most("dot, quick, ML-100K u1, RMSE", lambda: board.median(*u1, "dot", "rmse", *QUICK), 0.9406, accuracy=True)
@@ -226,12 +226,6 @@ def _peer(suite: str, name: str) -> dict[str, Any]:
 def _cornac_rate() -> float:
     """Million updates a second of Cornac's MF: the adapter's 25 epochs over 900,188 ratings."""
     return 25 * 900_188 / _peer("ml-1m-r90", "cornac:mf")["fit_seconds"] / 1e6
-
-
-def _bench(split: tuple[Path, Path]) -> list[str | Path]:
-    from benchmarks.measure import likewise
-
-    return [*likewise(), "bench", split[0], "--test", split[1], "--preset", "dot"]
 
 
 if __name__ == "__main__":

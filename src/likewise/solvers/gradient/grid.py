@@ -61,14 +61,15 @@ def side_for(events: int, rows: int, row_bytes: int) -> int:
 def lay_out(data: Interactions, targets: Floats, side: int, rng: np.random.Generator) -> Grid:
     """Shuffle the events, then sort them into blocks."""
     shuffled = rng.permutation(len(data))
-    user_blocks = _deal(data.by_user.counts, side, rng)
-    item_blocks = _deal(data.by_item.counts, side, rng)
-    users, items = data.users[shuffled], data.items[shuffled]
-    own = user_blocks[users]
-    starts, order = counting_sort((item_blocks[items] - own) % side * side + own, side * side)
-    weights = np.empty(0, np.float32) if data.weights is None else data.weights[shuffled][order]
+    user_blocks = _deal(np.bincount(data.users, minlength=data.n_users), side, rng)
+    item_blocks = _deal(np.bincount(data.items, minlength=data.n_items), side, rng)
+    own = user_blocks[data.users]
+    places = (item_blocks[data.items] - own) % side * side + own
+    starts, order = counting_sort(places[shuffled], side * side)
+    visited = shuffled[order]
+    weights = np.empty(0, np.float32) if data.weights is None else data.weights[visited]
     choices = [np.flatnonzero(item_blocks == block).astype(np.int32) for block in range(side)]
-    return Grid(side, starts, users[order], items[order], targets[shuffled][order], weights, choices)
+    return Grid(side, starts, data.users[visited], data.items[visited], targets[visited], weights, choices)
 
 
 def _deal(counts: Offsets, side: int, rng: np.random.Generator) -> NDArray[np.int32]:
