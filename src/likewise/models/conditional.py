@@ -124,7 +124,7 @@ def _cholesky(a, n):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def draw_rows(first, last, indptr, partners, place, targets, weights, alpha, table, prior_mean, prior_precision, key, noise, out):  # type: ignore[no-untyped-def]
+def draw_rows(first, last, indptr, partners, place, targets, weights, alpha, table, prior_mean, prior_precision, key, noise, alike, out):  # type: ignore[no-untyped-def]
     """Draw rows [first, last) of one field into `out` [row, k + 1], which may be the field's part of the table itself.
 
     Parameters
@@ -138,6 +138,8 @@ def draw_rows(first, last, indptr, partners, place, targets, weights, alpha, tab
     prior_precision : float64 [k + 1, k + 1]
     key : uint64, noise : float
         1 draws, -1 draws the mirror image of that around the conditional mean, 0 takes the conditional mean.
+    alike : bool
+        The same noise for every row, so that a row's draw does not depend on its place.
     """
     width = table.shape[1]
     tiles = (width + 1 + 3) // 4 * 4
@@ -164,7 +166,7 @@ def draw_rows(first, last, indptr, partners, place, targets, weights, alpha, tab
                 a[x, y] = alpha * a[x, y] + prior_precision[x, y]
         _cholesky(a, width)
         z = a[width]  # its right-hand side is used up: room for the noise
-        fill_normals(stream(key, row), z[:width])
+        fill_normals(stream(key, 0 if alike else row), z[:width])
         for x in range(width):
             s = x_[x]
             for y in range(x):

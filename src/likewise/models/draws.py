@@ -21,6 +21,50 @@ from likewise.shapes import Floats, Rows
 Halves = NDArray[np.float16]
 _NO_ROWS = np.empty(0, np.int32)
 _FOLD_KEY = 7
+_OPTIONAL = ("features", "history", "usual_features", "usual_history")
+
+
+@dataclass(frozen=True, eq=False)
+class Echo:
+    """What a rating adds to its own prediction through the histories of its user and its item.
+
+    In training every rating is part of the history that the row's prior reads; a rating to be predicted is not, and without it
+    the prediction would be of people who did not rate. With history coefficients B of items, and v, b those of the draw,
+
+        score += share[u] * told[i],    share[u] = 1 / sqrt(n_u + 1),    told[i] = mean over draws of B_i . (v_i, 1)
+
+    Parameters
+    ----------
+    share : float32 [row]
+        Of this field's rows, as owners of a history; zeros where histories are not read.
+    told : float32 [row]
+        Of this field's rows, as entries of the other side's histories.
+    usual_share, usual_told : float
+        Means over training ratings, for rows never seen.
+    """
+
+    share: Floats
+    told: Floats
+    usual_share: float
+    usual_told: float
+
+    def take(self, rows: Rows) -> tuple[Floats, Floats]:
+        """Shares and tellings of rows."""
+        known = rows >= 0
+        share, told = np.where(known, self.share[rows], self.usual_share), np.where(known, self.told[rows], self.usual_told)
+        return share.astype(np.float32), told.astype(np.float32)
+
+    def shares_of(self, counts: NDArray[np.int64]) -> Floats:
+        """Shares of histories of so many entries."""
+        reads = self.usual_share > 0
+        return np.where(counts > 0, reads / np.sqrt(counts + 1), self.usual_share).astype(np.float32)
+
+    def with_rows(self, size: int, rows: Rows, share: Floats, told: Floats) -> Echo:
+        """A copy of this size in which these rows have these values; other new rows have the usual ones."""
+        shares, tellings = np.full(size, self.usual_share, np.float32), np.full(size, self.usual_told, np.float32)
+        shares[: len(self.share)], tellings[: len(self.told)] = self.share, self.told
+        shares[rows], tellings[rows] = share, told
+        return Echo(shares, tellings, self.usual_share, self.usual_told)
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,18 +78,24 @@ class FieldDraws:
         Of a row without features.
     scale : float32 [row]
         How much more precise than usual the noise of the row's ratings is; all ones under constant noise.
+    echo : Echo
     features : float16 [feature, draw, width] or None
         What each feature adds to the prior mean.
     history : float16 [row of the other side, draw, width] or None
         What each partner in the history adds, before division by the square root of their number.
+    usual_features, usual_history : float32 [draw, width] or None
+        What features and history added to a training row on average: what stands in for those of a row that has none.
     """
 
     rows: Halves
     mean: Floats
     precision: NDArray[np.float64]
     scale: Floats
+    echo: Echo
     features: Halves | None = None
     history: Halves | None = None
+    usual_features: Floats | None = None
+    usual_history: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -57,8 +107,16 @@ class FieldDraws:
     def take(self, rows: Rows) -> Floats:
         """Rows under each draw, float32 [batch, draw, width]; row -1 is the prior mean."""
         taken = self.rows[rows].astype(np.float32)
-        taken[rows < 0] = self.mean
+        taken[rows < 0] = self.nobody
         return taken
+
+    @property
+    def nobody(self) -> Floats:
+        """Row under each draw that nothing is known of, float32 [draw, width]."""
+        row = self.mean
+        for usual in (self.usual_features, self.usual_history):
+            row = row if usual is None else row + usual
+        return row
 
     def scales(self, rows: Rows) -> Floats:
         """Noise scales of rows, one for row -1."""
@@ -66,15 +124,16 @@ class FieldDraws:
 
     def prior_means(self, histories: Histories, features: CSR | None) -> Floats:
         """Prior mean of each row under each draw, float32 [batch, draw, width]."""
-        means = np.broadcast_to(self.mean, (len(histories), *self.mean.shape)).copy()
-        if self.features is not None and features is not None:
+        means = np.broadcast_to(self.nobody, (len(histories), *self.mean.shape)).copy()
+        if self.features is not None and self.usual_features is not None and features is not None:
+            means[features.counts > 0] -= self.usual_features
             _add_rows(means, features, self.features)
-        if self.history is not None and len(histories.rows):
-            counts = np.maximum(histories.counts, 1)
-            shares = np.repeat(1 / np.sqrt(counts), histories.counts).astype(np.float32)
+        if self.history is not None and self.usual_history is not None:
             inside = histories.rows < len(self.history)
-            known = np.where(inside, histories.rows, 0).astype(np.int32)
-            _add_rows(means, CSR(histories.indptr, known, shares * inside, len(self.history)), self.history)
+            kept = histories if inside.all() else histories.keep(inside)
+            means[kept.counts > 0] -= self.usual_history
+            shares = np.repeat(1 / np.sqrt(np.maximum(kept.counts, 1)), kept.counts).astype(np.float32)
+            _add_rows(means, CSR(kept.indptr, kept.rows, shares, len(self.history)), self.history)
         return means
 
     def fold(self, histories: Histories, features: CSR | None, others: Floats, alpha: Floats, targets: Floats, weights: Floats) -> Floats:
@@ -113,33 +172,37 @@ class FieldDraws:
                 self.precision[s],
                 key,
                 sign,
+                True,
                 out,
             )
             folded[:, s] = np.where(informed[:, None], out, prior)
         return folded
 
-    def with_rows(self, rows: Rows, values: Floats, scale: Floats) -> Self:
+    def with_rows(self, rows: Rows, values: Floats, scale: Floats, share: Floats, told: Floats) -> Self:
         """A copy in which these rows have these values [batch, draw, width]; rows beyond the end are new."""
         size = max(len(self), int(rows.max()) + 1 if len(rows) else 0)
         grown = np.empty((size, *self.rows.shape[1:]), np.float16)
-        grown[: len(self)], grown[len(self) :] = self.rows, self.mean
+        grown[: len(self)], grown[len(self) :] = self.rows, self.nobody
         grown[rows] = values
         scales = np.ones(size, np.float32)
         scales[: len(self)] = self.scale
         scales[rows] = scale
-        return replace(self, rows=grown, scale=scales)
+        return replace(self, rows=grown, scale=scales, echo=self.echo.with_rows(size, rows, share, told))
 
     def state(self, name: str) -> dict[str, NDArray[Any]]:
         """Arrays by name."""
         kept: dict[str, NDArray[Any] | None] = {"rows": self.rows, "mean": self.mean, "precision": self.precision, "scale": self.scale}
-        kept |= {"features": self.features, "history": self.history}
+        kept |= {name: getattr(self, name) for name in _OPTIONAL}
+        kept |= {"echo": np.stack([self.echo.share, self.echo.told]), "usual_echo": np.array([self.echo.usual_share, self.echo.usual_told])}
         return {f"{name}.{key}": value for key, value in kept.items() if value is not None}
 
     @classmethod
     def from_state(cls, name: str, state: Mapping[str, NDArray[Any]]) -> Self:
         """The draws that `state` described."""
-        part = {key: state.get(f"{name}.{key}") for key in ("rows", "mean", "precision", "scale", "features", "history")}
-        return cls(**part)  # type: ignore[arg-type]
+        part = {key: state.get(f"{name}.{key}") for key in ("rows", "mean", "precision", "scale", *_OPTIONAL)}
+        share, told = state[f"{name}.echo"]
+        usual_share, usual_told = state[f"{name}.usual_echo"].tolist()
+        return cls(**part, echo=Echo(share, told, usual_share, usual_told))  # type: ignore[arg-type]
 
 
 def _add_rows(means: Floats, x: CSR, coefficients: Halves) -> None:

@@ -4,7 +4,8 @@
 
 With contexts c the pairs (u, c), (i, c), (c, c') meet as well, as in factorisation machines (Rendle, 2010). A mean of dot products
 is a dot product of the draws side by side: people are (v, b, 1) of each draw and items (v, 1, b) / draws, so ranking is the same
-single matrix product as for one draw. People carry one column more, the logarithm of how precise their ratings are.
+single matrix product as for one draw. Three columns more: the logarithm of how precise a person's ratings are, which no score
+reads, and two of the `Echo` of a rating in the histories of its user and item.
 A row never seen is the prior mean of its field; a context not given is the mean of those in training.
 """
 
@@ -27,6 +28,8 @@ from likewise.models.link import Link
 from likewise.models.observed import Observed
 from likewise.shapes import Floats, Rows
 
+TAIL = 3
+"""Columns of people and items behind those of the draws."""
 LATENT_ROUNDS = 4
 """Rounds in which latents of levels and the row folded in from them settle."""
 
@@ -76,25 +79,28 @@ class FittedPosterior(FittedModel[Floats]):
     # ---- people --------------------------------------------------------------------------------------------------------------
 
     def people(self, users: Rows) -> Floats:
-        """Trained people, float32 [batch, draw * (k + 2) + 1]."""
-        return self._people(self.users.take(users), self.users.scales(users))
+        """Trained people, float32 [batch, draw * (k + 2) + 3]."""
+        return self._people(self.users.take(users), self.users.scales(users), *self.users.echo.take(users))
 
     def fold_in(self, histories: Histories, features: CSR | None = None) -> Floats:
         """People never trained on, drawn from their conditional under each draw."""
-        return self._people(self._fold("user", histories, features), np.ones(len(histories), np.float32))
+        share, told = self._echo(self.users, histories)
+        return self._people(self._fold("user", histories, features), np.ones(len(histories), np.float32), share, told)
 
     def with_people(self, users: Rows, people: Floats) -> Self:
-        return replace(self, users=self.users.with_rows(users, self._rows(people)[:, :, :-1], np.exp(people[:, -1])))
+        scale, share, told = people[:, -TAIL:].T
+        return replace(self, users=self.users.with_rows(users, self._rows(people)[:, :, :-1], np.exp(scale), share, told))
 
     def with_items(self, items: Rows, histories: Histories, features: CSR | None = None) -> Self:
         rows = self._fold("item", histories, features)
-        return replace(self, items=self.items.with_rows(items, rows, np.ones(len(rows), np.float32)))
+        share, told = self._echo(self.items, histories)
+        return replace(self, items=self.items.with_rows(items, rows, np.ones(len(rows), np.float32), share, told))
 
     # ---- scores --------------------------------------------------------------------------------------------------------------
 
     @cached_property
     def item_vectors(self) -> Floats:
-        """float32 [item, draw * (k + 2) + 1], so that score = people @ item_vectors.T."""
+        """float32 [item, draw * (k + 2) + 3], so that score = people @ item_vectors.T."""
         return self._item_side(np.arange(self.n_items, dtype=np.int32), None)
 
     def score(self, people: Floats, items: Rows | None = None) -> Floats:
@@ -109,18 +115,19 @@ class FittedPosterior(FittedModel[Floats]):
         """Score of each pair under each draw, float32 [batch, draw]."""
         vectors = self._items(items) if self._is_usual(context) else self._item_side(items, context)
         shape = (len(people), self.n_draws, -1)
-        scores = np.einsum("bsk,bsk->bs", people[:, :-1].reshape(shape), vectors[:, :-1].reshape(shape))
-        return np.asarray(scores * np.float32(self.n_draws), np.float32)
+        scores = np.einsum("bsk,bsk->bs", people[:, :-TAIL].reshape(shape), vectors[:, :-TAIL].reshape(shape))
+        echo = (people[:, -2:] * vectors[:, -2:]).sum(1)[:, None]
+        return np.asarray(scores * np.float32(self.n_draws) + echo, np.float32)
 
     def predictive(self, people: Floats, items: Rows, context: Context | None = None) -> Predictive:
         """The distribution of each rating: uncertainty of the parameters, and noise of people and items."""
-        scale = np.exp(people[:, -1]) * self.items.scales(items)
+        scale = np.exp(people[:, -TAIL]) * self.items.scales(items)
         return self.observed.predictive(self.draws_of_pairs(people, items, context), scale)
 
     def vectors_of_draw(self, draw: int) -> tuple[Floats, Floats]:
         """Users [user, k + 2] and items [item, k + 2] of one draw: one plausible model, for Thompson sampling."""
         users = self.users.rows[:, draw].astype(np.float32)
-        items = self.item_vectors[:, :-1].reshape(self.n_items, self.n_draws, -1)[:, draw] * np.float32(self.n_draws)
+        items = self.item_vectors[:, :-TAIL].reshape(self.n_items, self.n_draws, -1)[:, draw] * np.float32(self.n_draws)
         return np.column_stack([users, np.ones(len(users), np.float32)]), items
 
     # ---- reasons -------------------------------------------------------------------------------------------------------------
@@ -134,6 +141,12 @@ class FittedPosterior(FittedModel[Floats]):
         named = None if context is None else {name: value[:1] for name, value in context.items()}
         vector = self._item_side(rows, named)[0] if not self._is_usual(named) else self._items(rows)[0]
         return [self._parts(people[n], histories.take(np.array([n], np.int32)), vector) for n in range(len(people))]
+
+    def biases(self, side: Side, histories: Histories) -> tuple[Floats, Floats]:
+        """Mean and standard deviation over the draws; what the features and the history explain of a bias is in it."""
+        draws = (self.users if side == "user" else self.items).rows[:, :, -1].astype(np.float32) * np.float32(self.observed.unit)
+        centred = draws - draws.mean(0)
+        return centred.mean(1), centred.std(1)
 
     def factors(self, side: Side) -> Floats:
         """Directions of the mean score: the right side of its truncated singular value decomposition, [row, factor]."""
@@ -161,16 +174,16 @@ class FittedPosterior(FittedModel[Floats]):
 
     # ---- inside --------------------------------------------------------------------------------------------------------------
 
-    def _people(self, rows: Floats, scales: Floats) -> Floats:
+    def _people(self, rows: Floats, scales: Floats, share: Floats, told: Floats) -> Floats:
         n, draws, width = rows.shape
-        people = np.ones((n, draws * (width + 1) + 1), np.float32)
-        people[:, :-1].reshape(n, draws, width + 1)[:, :, :width] = rows
-        people[:, -1] = np.log(scales)
+        people = np.ones((n, draws * (width + 1) + TAIL), np.float32)
+        people[:, :-TAIL].reshape(n, draws, width + 1)[:, :, :width] = rows.astype(np.float16)  # as they would be stored
+        people[:, -TAIL:] = np.column_stack([np.log(scales), share, told])
         return people
 
     def _rows(self, people: Floats) -> Floats:
         """People as [batch, draw, (v, b, 1)]."""
-        return people[:, :-1].reshape(len(people), self.n_draws, -1)
+        return people[:, :-TAIL].reshape(len(people), self.n_draws, -1)
 
     def _items(self, items: Rows) -> Floats:
         if len(items) and items.min() >= 0:
@@ -185,8 +198,10 @@ class FittedPosterior(FittedModel[Floats]):
         rows = self._with_context(self.items.take(items), context)
         unit = np.float32(self.observed.unit)
         n, draws, width = rows.shape
-        side = np.zeros((n, draws * (width + 1) + 1), np.float32)
-        parts = side[:, :-1].reshape(n, draws, width + 1)
+        side = np.zeros((n, draws * (width + 1) + TAIL), np.float32)
+        share, told = self.items.echo.take(items)
+        side[:, -2], side[:, -1] = told * unit, share * unit
+        parts = side[:, :-TAIL].reshape(n, draws, width + 1)
         parts[:, :, : width - 1] = rows[:, :, :-1] * (unit / draws)
         parts[:, :, width - 1] = unit / draws
         parts[:, :, width] = (rows[:, :, -1] * unit + np.float32(self.observed.centre)) / draws
@@ -216,6 +231,10 @@ class FittedPosterior(FittedModel[Floats]):
             rows = mine.fold(histories, features, partners, self.observed.alpha, self._targets(histories, scores), weights)
         return rows
 
+    def _echo(self, mine: FieldDraws, histories: Histories) -> tuple[Floats, Floats]:
+        """Shares and tellings of rows folded in from these histories."""
+        return mine.echo.shares_of(histories.counts), np.full(len(histories), mine.echo.usual_told, np.float32)
+
     def _targets(self, histories: Histories, scores: Floats) -> Floats:
         ratings = np.ones(len(histories.rows), np.float32) if histories.ratings is None else histories.ratings
         return self.observed.targets(ratings, scores)
@@ -234,20 +253,20 @@ class FittedPosterior(FittedModel[Floats]):
 
     def _parts(self, person: Floats, history: Histories, vector: Floats) -> Parts:
         rows = self._rows(person[None])[0, :, :-1].astype(np.float64)
-        item = vector[:-1].reshape(self.n_draws, -1).astype(np.float64)
+        item = vector[:-TAIL].reshape(self.n_draws, -1).astype(np.float64)
         slope, own = item[:, :-1], float(item[:, -1].sum() - self.observed.centre)
         weights, side = self._weights(self.items, history), self._item_draws
         targets = self._targets(history, _pair_scores(rows.astype(np.float32)[None], history, side))
         design = side[history.rows].transpose(1, 0, 2).astype(np.float64)
         rest = targets - design[:, :, -1]
         design[:, :, -1] = 1
-        strength = weights * np.exp(person[-1]) * self.observed.alpha[:, None]
+        strength = weights * np.exp(person[-TAIL]) * self.observed.alpha[:, None]
         precision = self.users.precision + np.einsum("snk,sn,snl->skl", design, strength, design)
         pull = np.linalg.solve(precision, slope[:, :, None])[:, :, 0]
         taste = (np.einsum("sk,snk->sn", pull, design) * strength * rest).sum(0)
         lift = np.einsum("sk,skl->sl", pull, self.users.precision)
-        general = float((lift * self.users.mean).sum())
-        known = self.users.prior_means(history, None)[0] - self.users.mean
+        general = float((lift * self.users.nobody).sum())
+        known = self.users.prior_means(history, None)[0] - self.users.nobody
         about = {"history": float((lift * known).sum())} if self.users.history is not None else {}
         score = float(np.float32(person @ vector))
         rest_of_it = score - self.observed.centre - own - general - float(taste.sum()) - sum(about.values())

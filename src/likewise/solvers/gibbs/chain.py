@@ -107,6 +107,7 @@ class Chain:
                 prior.precision,
                 key,
                 sign,
+                False,
                 out,
             )
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from likewise.data.dataset import Dataset
 from likewise.models.dot import Dot
-from likewise.models.draws import FieldDraws
+from likewise.models.draws import Echo, FieldDraws, Halves
 from likewise.models.link import Link
 from likewise.models.observed import Observed, levels_link
 from likewise.models.posterior import FittedPosterior
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from likewise.solvers.gibbs.settings import Gibbs
 
 _KEEP_KEY = 5
+HISTORIES = {"user": "history", "item": "raters"}
+TOLD_BY = {"item": ("user", "history"), "user": ("item", "raters")}
 
 
 class Kept:
@@ -40,6 +42,7 @@ class Kept:
         self.means: dict[str, list[Floats]] = {}
         self.precisions: dict[str, list[NDArray[np.float64]]] = {}
         self.coefficients: dict[tuple[str, str], list[NDArray[np.float16]]] = {}
+        self.usuals: dict[tuple[str, str], list[Floats]] = {}
         self.alphas: list[float] = []
         self.cuts: list[Floats] = []
         self.scales = np.zeros(problem.layout.n_rows)
@@ -77,6 +80,7 @@ class Kept:
         for name, blocks in chain.blocks.items():
             for block in blocks:
                 self.coefficients.setdefault((name, block.name), []).append(block.coefficients().astype(np.float16))
+                self.usuals.setdefault((name, block.name), []).append(block.effect.mean(0))
         self.alphas.append(chain.noise.alpha)
         if chain.levels is not None:
             self.cuts.append(chain.levels.cuts.astype(np.float32))
@@ -101,31 +105,38 @@ class Kept:
 
     def _field(self, name: str, rows: slice, data: Dataset) -> FieldDraws:
         scale = np.exp(self.scales[rows] / len(self)).astype(np.float32)
-        return FieldDraws(
-            np.stack(self.rows[name], 1),
-            np.stack(self.means[name]),
-            np.stack(self.precisions[name]),
-            scale,
-            self._features(name, data),
-            self._history(name),
-        )
+        stacked = np.stack(self.rows[name], 1)
+        means, precisions = np.stack(self.means[name]), np.stack(self.precisions[name])
+        return FieldDraws(stacked, means, precisions, scale, self._echo(name, stacked), *self._features(name, data))
 
-    def _history(self, name: str) -> Any:
-        found = self.coefficients.get((name, "history" if name == "user" else "raters"))
-        return None if found is None else np.stack(found, 1)
+    def _echo(self, name: str, rows: Halves) -> Echo:
+        """Shares from the field's own histories, tellings from the other side's coefficients."""
+        counts = {f.name: np.diff(f.indptr) for f in self.problem.layout.fields}[name]
+        weight = counts / max(counts.sum(), 1)
+        share, told = np.zeros(len(rows), np.float32), np.zeros(len(rows), np.float32)
+        if (name, HISTORIES.get(name, "")) in self.coefficients:
+            share = (1 / np.sqrt(counts + 1)).astype(np.float32)
+        for s, coefficients in enumerate(self.coefficients.get(TOLD_BY.get(name, ("", "")), [])):
+            told += (coefficients[:, :-1].astype(np.float32) * rows[:, s, :-1]).sum(1) + coefficients[:, -1]
+        told /= len(self)
+        return Echo(share, told, float(weight @ share), float(weight @ told))
 
-    def _features(self, name: str, data: Dataset) -> Any:
-        """Coefficients of all columns of the data set's design, zero for those of blocks that were left out."""
+    def _features(self, name: str, data: Dataset) -> tuple[Halves | None, Halves | None, Floats | None, Floats | None]:
+        """Coefficients of features (zero for columns left out) and of the history, and what they add on average."""
+        history = (name, "history" if name == "user" else "raters")
         used = [given for given in self.problem.given if given.field == name and given.start is not None]
-        features = data.user_features if name == "user" else data.item_features
-        if not used or features is None:
-            return None
-        width = self.means[name][0].shape[-1]
-        everything = np.zeros((features.width, len(self), width), np.float16)
-        for given in used:
-            start = given.start or 0
-            everything[start : start + given.x.width] = np.stack(self.coefficients[name, given.name], 1)
-        return everything
+        table = data.user_features if name == "user" else data.item_features
+        features = usual = None
+        if used and table is not None:
+            features = np.zeros((table.width, len(self), self.means[name][0].shape[-1]), np.float16)
+            usual = np.zeros(features.shape[1:], np.float32)
+            for given in used:
+                start = given.start or 0
+                features[start : start + given.x.width] = np.stack(self.coefficients[name, given.name], 1)
+                usual += np.stack(self.usuals[name, given.name])
+        if history not in self.coefficients:
+            return features, None, usual, None
+        return features, np.stack(self.coefficients[history], 1), usual, np.stack(self.usuals[history])
 
 
 def _fitted_link(fitted: FittedPosterior, data: Dataset, pairs: int = 4000) -> Link:
