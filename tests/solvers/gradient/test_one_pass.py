@@ -189,8 +189,6 @@ def test_what_the_kernel_cannot_do_is_refused():
         solver(optimizer=SGD(momentum=0.9)).fit(Dot(factors=2), block_world(), Run())
     with pytest.raises(InputError, match="needs ratings"):
         solver().fit(Dot(factors=2), block_world(), Run())
-    with pytest.raises(InputError, match=r"penalty\.power"):
-        Gradient(penalty=Penalty(l2=0.1, power=0.5)).fit(Dot(factors=2), block_world(), Run())
 
 
 def test_every_setting_changes_something():
