@@ -50,12 +50,12 @@ def test_level_losses_equal_the_loop(weight: torch.Tensor | None) -> None:
     p, level = scores(B), torch.tensor([0, 1, 2, 3, 4, 0, 4])
     cuts = torch.tensor([-1.5, -0.3, 0.4, 2.0], dtype=torch.float64)
     naive = []
-    for s, l in zip(p, level, strict=True):
+    for s, at in zip(p, level, strict=True):
         above = [1.0] + [sigmoid(float(s - c)) for c in cuts] + [0.0]
-        naive.append(-math.log(above[int(l)] - above[int(l) + 1]))
+        naive.append(-math.log(above[int(at)] - above[int(at) + 1]))
     assert float(losses.ordinal(p, level, cuts, weight)) == pytest.approx(weighted(naive, weight), rel=1e-6)
     logits = scores(B, LEVELS, seed=3)
-    naive = [-math.log(math.exp(float(row[l])) / sum(math.exp(float(x)) for x in row)) for row, l in zip(logits, level, strict=True)]
+    naive = [-math.log(math.exp(float(row[at])) / sum(math.exp(float(x)) for x in row)) for row, at in zip(logits, level, strict=True)]
     assert float(losses.categorical(logits, level, weight)) == pytest.approx(weighted(naive, weight))
     assert float(losses.softmax(logits, level, weight, temperature=1.0)) == pytest.approx(weighted(naive, weight))
 
