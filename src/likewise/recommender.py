@@ -17,9 +17,12 @@ from likewise.data.frames import like, to_polars
 from likewise.errors import NotFittedError
 from likewise.models.base import FittedModel, Model
 from likewise.people.forget import forget
-from likewise.people.reasons import Reasons, reasons_of
+from likewise.people.new_item import NewItem, new_item
+from likewise.people.reasons import Reasons, reasons_of, with_reasons
+from likewise.people.side_by_side import SideBySide, side_by_side
 from likewise.people.update import update
 from likewise.people.visitor import Visitor, visitor
+from likewise.people.visitors import Visitors, visitors
 from likewise.solvers.base import Event, Run, Solver, check_fits_together
 from likewise.solvers.closed_form import ClosedForm
 
@@ -161,6 +164,7 @@ class Recommender:
         filter_seen: bool = True,
         cold: Cold = "popular",
         rerank: Any = None,
+        explain: bool = False,
         to: str | Path | None = None,
     ) -> Any:
         """The best k items of each user, best first: `user_id item_id title score rank source`.
@@ -175,6 +179,7 @@ class Recommender:
         filter_seen : leave out what the user has rated.
         cold : what an unknown user gets: "popular" items, the "mean" person's list, or "raise".
         rerank : a `Rerank` with its knobs (diversity, popularity, ...), or None.
+        explain : add a column `because` with the reason for each item, in words.
         to : Parquet file to write the lists to, block by block; the path comes back.
         """
         filters = self.answers.filters(where, allow, deny, caps)
@@ -183,6 +188,8 @@ class Recommender:
         if to is not None:
             return self.answers.write_lists(values, ask, Path(to))
         frame = self.answers.lists(values, ask)
+        if explain:
+            frame = with_reasons(self.answers, frame)
         return in_kind(frame.drop("user_id") if single else frame, users)
 
     def similar_items(self, item: Any, k: int = 10) -> Any:
@@ -244,6 +251,32 @@ class Recommender:
         """
         return visitor(self.answers, ratings, likes, history, features, half_life)
 
+    def visitors(self, frame: Any, *, features: Any = None, half_life: float | None = None) -> Visitors:
+        """Many people never seen, by a frame of what they did; folded in as one batch, which costs far less than one by one.
+
+        Parameters
+        ----------
+        frame : columns user_id and item_id (id or title); rating, timestamp and weight are used where they are there
+        features : frame of user features keyed by user_id, or None
+        half_life : days after which an entry counts half
+
+        The ids are the caller's own and may be anything. Rows of unknown items are left out and listed in `visitors.unknown`.
+        """
+        return visitors(self.answers, frame, features, half_life)
+
+    def new_item(
+        self, ratings: Mapping[Any, float | None] | None = None, *, features: Mapping[str, Any] | None = None, title: str = "new item"
+    ) -> NewItem:
+        """An item never seen, by who rated it (user id to rating; None for a like) and its features; the model is not changed.
+
+        Ask it for `predict(users)`, `similar_items(k)` and `fans(k)`. Unknown users are left out and listed in `unknown`.
+        """
+        return new_item(self.answers, ratings, features, title)
+
+    def compare_users(self, a: Any, b: Any, k: int = 10) -> SideBySide:
+        """Two known users side by side: what both rated and how, and what each loved that the other has not seen."""
+        return side_by_side(self.answers, a, b, k)
+
     def explain(self, user: Any, item: Any) -> Reasons:
         """Why this known user gets this item's score: parts over their own ratings that add up."""
         row = np.array([self.data.users.row(user)], np.int32)
@@ -275,7 +308,7 @@ class Recommender:
         if self._insight is None:
             from likewise.insight.kit import Insight
 
-            self._insight = Insight(self.answers)
+            self._insight = Insight(self.answers, self.history)
         return self._insight
 
     # ---- keeping -------------------------------------------------------------------------------------------------------------

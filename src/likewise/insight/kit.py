@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import polars as pl
 
 from likewise.answers import Answers
+from likewise.data.dataset import Dataset
 from likewise.insight.axes import Axes, axes
 from likewise.insight.biases import Biases, biases
+from likewise.insight.calibration import Calibration, Reliability, calibration, reliability
+from likewise.insight.curves import TrainingCurve, training_curve
+from likewise.insight.effects import Effects, effects
+from likewise.insight.exposure import Coverage, coverage
 from likewise.insight.maps import Map, Method, map_of
 from likewise.insight.neighbours import Alike, Clusters, alike, clusters, side_by_side
+from likewise.insight.weak import Weak, errors, served
 from likewise.models.base import Side
 
 
@@ -21,6 +27,7 @@ class Insight:
     """What a fitted model learned. Every answer shows itself, has its numbers as `.frame`, and most draw themselves by `.plot()`."""
 
     answers: Answers
+    history: pl.DataFrame = field(default_factory=pl.DataFrame)
 
     def items(self) -> Biases:
         """Items loved and hated beyond what the factors explain, with intervals."""
@@ -50,6 +57,42 @@ class Insight:
         """What two users both rated, and how."""
         return side_by_side(self.answers, one, other)
 
+    def effects(self, seed: int = 0) -> Effects:
+        """What each bias, feature and context does to predictions, with intervals."""
+        return effects(self.answers, seed=seed)
+
+    def training(self) -> TrainingCurve:
+        """Error by epoch or sweep; InputError for a model in closed form."""
+        return training_curve(self.history, type(self.answers.fitted.config).__name__)
+
+    def calibration(self, test: Any) -> Calibration:
+        """Predicted against given ratings, and residuals, on held-out events."""
+        return calibration(self.answers, _dataset(test))
+
+    def reliability(self, test: Any) -> Reliability:
+        """Predicted chances against frequencies on held-out events, for models that predict a distribution."""
+        return reliability(self.answers, _dataset(test))
+
+    def errors(self, test: Any) -> Weak:
+        """Error by an item's count and age and by people's activity, on held-out events."""
+        return errors(self.answers, _dataset(test))
+
+    def served(self, test: Any) -> Weak:
+        """Who gets bad predictions and recommendations, on held-out events."""
+        return served(self.answers, _dataset(test))
+
+    def coverage(self, k: int = 10, seed: int = 0) -> Coverage:
+        """Popularity of what lists of k show, against the catalogue's."""
+        return coverage(self.answers, k, seed=seed)
+
     @cached_property
     def _item_axes(self) -> Axes:
         return axes(self.answers)
+
+
+def _dataset(source: Any) -> Dataset:
+    if isinstance(source, Dataset):
+        return source
+    from likewise.data.readers import read
+
+    return read(source)
