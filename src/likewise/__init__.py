@@ -48,6 +48,9 @@ if TYPE_CHECKING:  # for type checkers and editors; tests/test_public_names.py k
     from likewise.models.dot import (
         Dot as Dot,
     )
+    from likewise.models.markov import (
+        Markov as Markov,
+    )
     from likewise.models.neighbours import (
         Neighbours as Neighbours,
     )
@@ -126,6 +129,7 @@ _HOMES = {
     "LazyAdam": "solvers.gradient.steps",
     "LikewiseError": "errors",
     "Loss": "solvers.gradient.settings",
+    "Markov": "models.markov",
     "MissingExtraError": "errors",
     "Negatives": "solvers.gradient.settings",
     "Neighbours": "models.neighbours",
