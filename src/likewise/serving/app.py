@@ -17,12 +17,13 @@ from likewise.errors import LikewiseError
 from likewise.serving.guard import Guard
 from likewise.serving.logs import start_logging
 from likewise.serving.problems import install
+from likewise.serving.reading import schemas_of
 from likewise.serving.routes.about import about
 from likewise.serving.routes.feedback import feedback
 from likewise.serving.routes.items import items
 from likewise.serving.routes.page import page
 from likewise.serving.routes.people import people, users
-from likewise.serving.schemas import ProblemDocument
+from likewise.serving.schemas import FeedbackRequest, PlaceRequest, ProblemDocument, QuestionRequest, ScoreRequest, VisitorRequest
 from likewise.serving.service import Service
 from likewise.serving.settings import HANDED_DOWN, Settings
 
@@ -81,10 +82,10 @@ def _document(app: FastAPI, keys: bool) -> None:
         if app.openapi_schema is None:
             document = made()
             parts = document.setdefault("components", {})
-            schemas = parts.setdefault("schemas", {})
-            schemas["ProblemDocument"] = ProblemDocument.model_json_schema()
-            schemas.pop("HTTPValidationError", None)
-            schemas.pop("ValidationError", None)
+            known = parts.setdefault("schemas", {})
+            known |= schemas_of(VisitorRequest, ScoreRequest, QuestionRequest, PlaceRequest, FeedbackRequest, ProblemDocument)
+            known.pop("HTTPValidationError", None)
+            known.pop("ValidationError", None)
             for path in document["paths"].values():
                 for operation in path.values():
                     operation["responses"].get("422", {}).get("content", {}).pop("application/json", None)

@@ -13,10 +13,10 @@ import numpy as np
 
 from likewise.answers import ListRequest
 from likewise.artifact.folder import MANIFEST, read_manifest
-from likewise.data.csr import CSR
+from likewise.data.interactions import Histories
 from likewise.people.reasons import reasons_of
 from likewise.ranking.catalogue import is_set
-from likewise.ranking.topk import rank_model
+from likewise.ranking.single import best_of
 from likewise.recommender import Recommender
 from likewise.serving.columns import filters_of
 from likewise.serving.feedback.recent import Did
@@ -27,6 +27,7 @@ from likewise.serving.wire import dumps, found, reason
 
 INLINE_WORK = 4_000_000
 """Multiplications below which a list is made at once; longer ones go to a thread, so that others need not wait."""
+NOBODY = np.empty(0, np.int32)
 REMEMBERED = 5_000
 """Folded people kept."""
 
@@ -84,15 +85,13 @@ class Loaded:
 
     def best(self, person: Person, n: int, filter_seen: bool = True) -> tuple[list[int], list[float]]:
         """The n best item rows of a person and their responses; the short way, without conditions or knobs."""
-        fitted = self.answers.fitted
-        model = self.answers.popular if person.status == "cold" else fitted
-        seen = CSR(person.history.indptr, person.history.rows, None, len(self.items)) if filter_seen else None
-        people = model.people(np.array([-1], np.int32)) if person.status == "cold" else person.vector
-        ranked = rank_model(model, people, n, seen, threads=1)
-        rows, scores = found(ranked.items[0], ranked.scores[0])
-        if person.status == "cold":
-            return rows, self.responses(person, rows)
-        return rows, fitted.link.respond(np.asarray(scores, np.float32)).tolist()
+        fitted, cold = self.answers.fitted, person.status == "cold"
+        vectors = None if cold else fitted.item_vectors
+        if vectors is not None and not isinstance(person.vector, Histories):
+            seen = person.history.rows if filter_seen else NOBODY
+            ranked_rows, ranked_scores = best_of(vectors, person.vector[0], seen, n)
+            return ranked_rows.tolist(), fitted.link.respond(ranked_scores).tolist()
+        return self.list_of(person, ListRequest(n, filter_seen=filter_seen))
 
     def list_of(self, person: Person, ask: ListRequest) -> tuple[list[int], list[float]]:
         """As `best`, with the request's conditions and knobs."""

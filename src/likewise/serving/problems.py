@@ -26,6 +26,7 @@ MEANINGS = {
     408: "The body took too long to arrive",
     409: "The idempotency key was used for something else",
     413: "The body is too large",
+    415: "The body is not JSON by its Content-Type",
     422: "The request is not what the schema allows",
     429: "Too many requests; wait as long as Retry-After says",
     500: "A fault of the service",
@@ -107,6 +108,6 @@ def install(app: FastAPI) -> None:
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The errors of a route for the OpenAPI document."""
-    always = (400, 401, 403, 405, 408, 413, 422, 429, 500, 503)
+    always = (400, 401, 403, 405, 408, 413, 415, 422, 429, 500, 503)
     reference = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}}
     return {status: {"description": MEANINGS[status], "content": reference} for status in sorted({*always, *statuses})}

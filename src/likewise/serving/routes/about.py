@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from likewise.errors import LikewiseError
-from likewise.serving import schemas, wire
+from likewise.serving import reading, schemas, wire
 from likewise.serving.loaded import Loaded
 from likewise.serving.problems import documented
 from likewise.serving.service import KNOBS, Service
@@ -35,9 +35,16 @@ def about(service: Service) -> APIRouter:
             return Response(wire.dumps(body), 503, {"retry-after": "30"}, "application/json")
         return Response(wire.dumps(body), media_type="application/json")
 
-    @routes.get("/model", response_model=dict[str, Any], responses=documented(), summary="The model's card")
-    async def card(request: Request, asked: Annotated[schemas.Which, Query()]) -> Response:
+    @routes.get(
+        "/model",
+        response_model=dict[str, Any],
+        responses=documented(),
+        summary="The model's card",
+        openapi_extra=reading.takes(schemas.Which),
+    )
+    async def card(request: Request) -> Response:
         """What it is, what it learned from, how good it is, and what a list can be asked for."""
+        asked = reading.query(request, schemas.Which)
         model = service.models.of(asked.model)
         body = await asyncio.to_thread(_card, service, model)
         return Response(wire.dumps({**body, "request_id": request.scope["request_id"]}), media_type="application/json")

@@ -7,10 +7,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Request, Response
 
-from likewise.serving import schemas, wire
+from likewise.serving import reading, schemas, wire
 from likewise.serving.feedback.store import Event
 from likewise.serving.problems import Problem, documented
-from likewise.serving.routes.people import UserId
 from likewise.serving.service import Service
 
 HeaderKey = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=150, pattern=r"^[!-~]+$")]
@@ -20,11 +19,18 @@ def feedback(service: Service) -> APIRouter:
     """The routes."""
     routes = APIRouter(tags=["feedback"])
 
-    @routes.post("/feedback", response_model=schemas.Kept, responses=documented(409), summary="Keep what people did")
-    async def keep(request: Request, asked: schemas.FeedbackRequest, idempotency_key: HeaderKey = None) -> Response:
+    @routes.post(
+        "/feedback",
+        response_model=schemas.Kept,
+        responses=documented(409),
+        summary="Keep what people did",
+        openapi_extra=reading.takes(body=schemas.FeedbackRequest),
+    )
+    async def keep(request: Request, idempotency_key: HeaderKey = None) -> Response:
         """When this answers 200, every event is on the disk. An event whose key was kept before is not kept again, so a client may
         repeat a request until it is answered. With the header `Idempotency-Key`, events without a key get one made from it.
         """
+        asked = await reading.body(request, schemas.FeedbackRequest)
         service.check_entries(asked.events)
         events = [_event(one, idempotency_key, place) for place, one in enumerate(asked.events)]
         accepted, repeated = await asyncio.to_thread(service.feedback.add, events)
@@ -34,10 +40,15 @@ def feedback(service: Service) -> APIRouter:
         return Response(wire.dumps(body), media_type="application/json")
 
     @routes.get(
-        "/users/{user_id}/feedback", response_model=schemas.KeptEvents, responses=documented(), summary="What a user did, as it was kept"
+        "/users/{user_id}/feedback",
+        response_model=schemas.KeptEvents,
+        responses=documented(),
+        summary="What a user did, as it was kept",
+        openapi_extra=reading.takes(path="user_id"),
     )
-    async def read(request: Request, user_id: UserId) -> Response:
+    async def read(request: Request) -> Response:
         """Oldest first; the newest thousand."""
+        user_id = reading.path_id(request, "user_id")
         rows = await asyncio.to_thread(service.feedback.of_user, user_id)
         names = ("item_id", "kind", "rating", "time", "key", "answers")
         events = [{name: row[name] for name in names} for row in rows]
@@ -45,10 +56,15 @@ def feedback(service: Service) -> APIRouter:
         return Response(wire.dumps(body), media_type="application/json")
 
     @routes.delete(
-        "/users/{user_id}/feedback", response_model=schemas.Forgotten, responses=documented(), summary="Delete a user's feedback"
+        "/users/{user_id}/feedback",
+        response_model=schemas.Forgotten,
+        responses=documented(),
+        summary="Delete a user's feedback",
+        openapi_extra=reading.takes(path="user_id"),
     )
-    async def forget(request: Request, user_id: UserId) -> Response:
+    async def forget(request: Request) -> Response:
         """And what was shown to them. The model itself forgets by `rec.forget` or `likewise forget`."""
+        user_id = reading.path_id(request, "user_id")
         deleted = await asyncio.to_thread(service.feedback.forget, user_id)
         return Response(wire.dumps({"deleted": deleted, "request_id": request.scope["request_id"]}), media_type="application/json")
 

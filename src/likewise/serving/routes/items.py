@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from likewise.errors import InputError
 from likewise.ranking.similar import similar
-from likewise.serving import schemas, wire
+from likewise.serving import reading, schemas, wire
 from likewise.serving.fans import effect_of, fans_of, ratings_of
 from likewise.serving.loaded import Loaded
 from likewise.serving.person import factors_of, find
@@ -18,16 +18,15 @@ from likewise.serving.problems import Problem, documented
 from likewise.serving.routes.people import whom
 from likewise.serving.service import Service
 
-ItemId = Annotated[str, Path(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
-
 
 def items(service: Service) -> APIRouter:
     """The routes."""
     routes = APIRouter(tags=["items"], responses=documented(404))
 
-    @routes.get("/items", response_model=schemas.Answer, summary="Items by title")
-    async def search(request: Request, asked: Annotated[schemas.Find, Query()]) -> Response:
+    @routes.get("/items", response_model=schemas.Answer, summary="Items by title", openapi_extra=reading.takes(schemas.Find))
+    async def search(request: Request) -> Response:
         """Typing errors allowed; `score` is how well the title fits, in percent. An empty query gives the most popular items."""
+        asked = reading.query(request, schemas.Find)
         model = service.models.of(asked.model)
         service.check_length(asked.n)
         places = await asyncio.to_thread(lambda: model.search.find(asked.query, asked.n))
@@ -35,34 +34,45 @@ def items(service: Service) -> APIRouter:
         listed = wire.listed([model.fragment(row) for row in rows], scores, b"search" if asked.query else b"popular")
         return wire.envelope(listed, b"null", model.wire, request.scope["request_id"])
 
-    @routes.get("/items/{item_id}", response_model=schemas.ItemPage, summary="An item")
-    async def item(request: Request, item_id: ItemId, asked: Annotated[schemas.Which, Query()]) -> Response:
+    @routes.get(
+        "/items/{item_id}", response_model=schemas.ItemPage, summary="An item", openapi_extra=reading.takes(schemas.Which, path="item_id")
+    )
+    async def item(request: Request) -> Response:
         """What is known of it, how it was rated, how far that lies from what its raters usually give, and what its fans also like."""
+        asked = reading.query(request, schemas.Which)
         model = service.models.of(asked.model)
-        row = known(model, item_id)
+        row = known(model, reading.path_id(request, "item_id"))
         body = await asyncio.to_thread(_item, model, row)
         return Response(body[:-1] + b',"request_id":"%b"}' % request.scope["request_id"].encode(), media_type="application/json")
 
-    @routes.get("/items/{item_id}/similar", response_model=schemas.Answer, summary="Items that are alike")
-    async def alike(request: Request, item_id: ItemId, asked: Annotated[schemas.Some, Query()]) -> Response:
+    @routes.get(
+        "/items/{item_id}/similar",
+        response_model=schemas.Answer,
+        summary="Items that are alike",
+        openapi_extra=reading.takes(schemas.Some, path="item_id"),
+    )
+    async def alike(request: Request) -> Response:
         """By the cosine of what the model learned of them, best first."""
+        asked = reading.query(request, schemas.Some)
         model = service.models.of(asked.model)
         service.check_length(asked.n)
-        row = known(model, item_id)
+        row = known(model, reading.path_id(request, "item_id"))
         rows, scores = await asyncio.to_thread(_alike, model, row, asked.n)
         listed = wire.listed([model.fragment(one) for one in rows], scores, b"similar")
         return wire.envelope(listed, b"null", model.wire, request.scope["request_id"])
 
-    @routes.get("/map", response_model=schemas.Map, summary="The map of items")
-    async def chart(request: Request, asked: Annotated[schemas.Some, Query()]) -> Response:
+    @routes.get("/map", response_model=schemas.Map, summary="The map of items", openapi_extra=reading.takes(schemas.Some))
+    async def chart(request: Request) -> Response:
         """The n best known items on the two directions in which the model tells items most apart."""
+        asked = reading.query(request, schemas.Some)
         model = service.models.of(asked.model)
         body = await asyncio.to_thread(_map, model, asked.n)
         return Response(body[:-1] + b',"request_id":"%b"}' % request.scope["request_id"].encode(), media_type="application/json")
 
-    @routes.post("/map", response_model=schemas.You, summary="A person on the map")
-    async def place(request: Request, asked: schemas.PlaceRequest) -> Response:
+    @routes.post("/map", response_model=schemas.You, summary="A person on the map", openapi_extra=reading.takes(body=schemas.PlaceRequest))
+    async def place(request: Request) -> Response:
         """Where a person's taste points on the map of items."""
+        asked = await reading.body(request, schemas.PlaceRequest)
         model = service.models.of(asked.model)
         person = await whom(service, model, asked)
         plane, factors = model.plane, factors_of(person.vector)

@@ -3,52 +3,74 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from likewise.errors import InputError
 from likewise.ranking.similar import similar
-from likewise.serving import schemas, wire
+from likewise.serving import reading, schemas, wire
 from likewise.serving.loaded import Loaded
 from likewise.serving.person import Person, find
 from likewise.serving.problems import Problem, documented
 from likewise.serving.service import Service
-
-UserId = Annotated[str, Path(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
 
 
 def people(service: Service) -> APIRouter:
     """The routes."""
     routes = APIRouter(tags=["people"], responses=documented())
 
-    @routes.get("/users/{user_id}/recommendations", response_model=schemas.Answer, summary="The best items for a user")
-    async def recommendations(request: Request, user_id: UserId, asked: Annotated[schemas.Knobs, Query()]) -> Response:
+    @routes.get(
+        "/users/{user_id}/recommendations",
+        response_model=schemas.Answer,
+        summary="The best items for a user",
+        openapi_extra=reading.takes(schemas.Knobs, path="user_id"),
+    )
+    async def recommendations(request: Request) -> Response:
         """Best first. New feedback of a known user is folded in; an id that is not known gets what is popular."""
+        asked = reading.query(request, schemas.Knobs)
         model = service.models.of(asked.model)
-        person = await service.person(model, user_id)
+        person = await service.person(model, reading.path_id(request, "user_id"))
         return await service.answer(request, model, person, asked)
 
-    @routes.post("/recommendations", response_model=schemas.Answer, summary="The best items for a visitor")
-    async def visitor(request: Request, asked: schemas.VisitorRequest) -> Response:
+    @routes.post(
+        "/recommendations",
+        response_model=schemas.Answer,
+        summary="The best items for a visitor",
+        openapi_extra=reading.takes(body=schemas.VisitorRequest),
+    )
+    async def visitor(request: Request) -> Response:
         """By ratings, likes and features; nothing is kept."""
+        asked = await reading.body(request, schemas.VisitorRequest)
         model = service.models.of(asked.model)
         service.check_entries(asked.ratings, asked.likes)
         person = await service.run(model, model.stranger, asked.ratings, asked.likes, asked.features)
         return await service.answer(request, model, person, asked)
 
-    @routes.post("/scores", response_model=schemas.Answer, summary="What a person would give these items")
-    async def scores(request: Request, asked: schemas.ScoreRequest) -> Response:
+    @routes.post(
+        "/scores",
+        response_model=schemas.Answer,
+        summary="What a person would give these items",
+        openapi_extra=reading.takes(body=schemas.ScoreRequest),
+    )
+    async def scores(request: Request) -> Response:
         """In the order asked; an item that is not known gets the population's answer and the source "cold"."""
+        asked = await reading.body(request, schemas.ScoreRequest)
         model = service.models.of(asked.model)
         service.check_entries(asked.ratings, asked.likes, asked.items)
         person = await whom(service, model, asked)
         return await asyncio.to_thread(_scores, model, person, asked, request.scope["request_id"])
 
-    @routes.post("/questions", response_model=schemas.Answer, summary="What to ask a visitor next")
-    async def questions(request: Request, asked: schemas.QuestionRequest) -> Response:
+    @routes.post(
+        "/questions",
+        response_model=schemas.Answer,
+        summary="What to ask a visitor next",
+        openapi_extra=reading.takes(body=schemas.QuestionRequest),
+    )
+    async def questions(request: Request) -> Response:
         """Items whose answer would tell most, of those not said anything of."""
+        asked = await reading.body(request, schemas.QuestionRequest)
         model = service.models.of(asked.model)
         service.check_entries(asked.ratings, asked.likes, asked.asked)
         person = await whom(service, model, asked)
@@ -61,20 +83,29 @@ def users(service: Service) -> APIRouter:
     """The routes about one known user."""
     routes = APIRouter(prefix="/users/{user_id}", tags=["people"], responses=documented(404))
 
-    @routes.get("", response_model=schemas.Answer, summary="A user and their history")
-    async def user(request: Request, user_id: UserId, asked: Annotated[schemas.Some, Query()]) -> Response:
+    @routes.get(
+        "", response_model=schemas.Answer, summary="A user and their history", openapi_extra=reading.takes(schemas.Some, path="user_id")
+    )
+    async def user(request: Request) -> Response:
         """The newest n of what they did, feedback included; `score` is their rating."""
+        asked = reading.query(request, schemas.Some)
         model = service.models.of(asked.model)
         service.check_length(asked.n)
-        person = await known(service, model, user_id)
+        person = await known(service, model, reading.path_id(request, "user_id"))
         return _history(model, person, asked.n, request.scope["request_id"])
 
-    @routes.get("/similar", response_model=schemas.LikeUsers, summary="Users of like taste")
-    async def alike(request: Request, user_id: UserId, asked: Annotated[schemas.Some, Query()]) -> Response:
+    @routes.get(
+        "/similar",
+        response_model=schemas.LikeUsers,
+        summary="Users of like taste",
+        openapi_extra=reading.takes(schemas.Some, path="user_id"),
+    )
+    async def alike(request: Request) -> Response:
         """By the cosine of their factors, best first."""
+        asked = reading.query(request, schemas.Some)
         model = service.models.of(asked.model)
         service.check_length(asked.n)
-        return await asyncio.to_thread(_alike, model, user_id, asked.n, request.scope["request_id"])
+        return await asyncio.to_thread(_alike, model, reading.path_id(request, "user_id"), asked.n, request.scope["request_id"])
 
     return routes
 
