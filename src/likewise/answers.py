@@ -121,7 +121,7 @@ class Answers:
     def predictions(self, pairs: pl.DataFrame, cold: Cold) -> pl.DataFrame:
         """Columns `score` (the response) and `source` for each pair."""
         named = pairs_frame(pairs, tuple(self.data.contexts))
-        named = self._titles_to_ids(named)
+        named = self.titles_to_ids(named)
         encoded = self.data.encode(named)
         fitted, users = self._with_strangers(self.fitted, "user", named["user_id"], encoded.users)
         fitted, items = self._with_strangers(fitted, "item", named["item_id"], encoded.items)
@@ -200,6 +200,14 @@ class Answers:
             {**columns, "score": score, "rank": (rank + 1).astype(np.int32), "source": pl.Series([source] * len(items), dtype=pl.String)}
         )
 
+    def item_frame(self, rows: Rows, **columns: Any) -> pl.DataFrame:
+        """Items in order: item_id, title where known, the columns given, rank."""
+        named: dict[str, Any] = {"item_id": self.data.items.take(rows)}
+        titles = self.titles.names(rows)
+        if titles is not None:
+            named["title"] = titles
+        return pl.DataFrame({**named, **columns, "rank": np.arange(1, len(rows) + 1, dtype=np.int32)})
+
     def similar(self, side: Literal["item", "user"], what: Any, k: int) -> pl.DataFrame:
         """The nearest rows of one side by cosine of their factors."""
         factors = self.fitted.factors(side)
@@ -250,7 +258,7 @@ class Answers:
         nothing = Histories(np.zeros(len(told) + 1, np.int64), np.empty(0, np.int32))
         return model.refined(side, fresh[told], nothing, described.take(told)), found
 
-    def _titles_to_ids(self, pairs: pl.DataFrame) -> pl.DataFrame:
+    def titles_to_ids(self, pairs: pl.DataFrame) -> pl.DataFrame:
         """Items given by title become ids; unknown ones stay and get row -1."""
         if self.data.titles is None or pairs["item_id"].dtype != pl.String:
             return pairs

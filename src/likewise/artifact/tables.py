@@ -72,11 +72,12 @@ def restore(paths: Mapping[str, Path], described: Mapping[str, Any]) -> Dataset:
         {name: np.ascontiguousarray(events[f"context{n}"].to_numpy()) for n, name in enumerate(contexts)},
     )
     stated = described["stated_range"]
+    tables: dict[str, Any] = {name: pl.read_parquet(paths[f"{name}.parquet"]) for name in SIDE_TABLES if f"{name}.parquet" in paths}
     return Dataset(
         interactions,
         users,
         items,
-        **{name: pl.read_parquet(paths[f"{name}.parquet"]) for name in SIDE_TABLES if f"{name}.parquet" in paths},  # type: ignore[arg-type,unused-ignore]
+        **tables,
         contexts=contexts,
         stated_range=None if stated is None else (float(stated[0]), float(stated[1])),
         kinds=described["kinds"],

@@ -7,7 +7,10 @@ from typing import Annotated
 
 import typer
 
-VERBS = ("demo", "data", "fit", "evaluate", "compare", "bench", "predict", "recommend", "similar", "serve", "explore", "info", "presets")
+VERBS = (
+    *("demo", "data", "fit", "evaluate", "compare", "bench", "predict", "recommend"),
+    *("similar", "update", "ask", "serve", "explore", "info", "presets"),
+)
 """In the order of the help page; each is `likewise/cli/VERB.py` with a function `VERB`."""
 
 app = typer.Typer(

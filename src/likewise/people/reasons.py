@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from likewise.answers import Answers
 from likewise.data.interactions import Histories
 from likewise.models.base import Parts
 
@@ -77,9 +78,13 @@ class Reasons:
         return self.parts.response
 
     def strongest(self, n: int = 3) -> list[tuple[Any, str, float | None, float]]:
-        """The person's own entries that count most: id, title, rating, contribution."""
-        order = np.argsort(-np.abs(self.parts.taste), kind="stable")[:n]
-        return [(*self.history[i], float(self.parts.taste[i])) for i in order]
+        """The person's own entries that count most: id, title, rating, and nearly what the score would lose without the entry.
+
+        That is the entry's contribution to taste and its share of the person's level.
+        """
+        influence = self.parts.influence
+        order = np.argsort(-np.abs(influence), kind="stable")[:n]
+        return [(*self.history[i], float(influence[i])) for i in order]
 
     def sentence(self, n: int = 2, words: Mapping[str, str] = SENTENCES) -> str:
         """A line such as "because you gave Heat 5 and Casino 4": the entries that pulled the score up most."""
@@ -130,13 +135,24 @@ class Reasons:
         )
 
 
-def reasons_of(answers: Any, people: Any, histories: Histories, item: int, context: Any = None) -> list[Reasons]:
+def reasons_of(answers: Answers, people: Any, histories: Histories, item: int, context: Any = None) -> list[Reasons]:
     """The reasons for one item row, a person each."""
     parts = answers.fitted.explain(people, histories, item, context)
     return [Reasons(answers.data.items.id(item), answers.name(item), p, entries(answers, histories, n)) for n, p in enumerate(parts)]
 
 
-def entries(answers: Any, histories: Histories, person: int) -> list[tuple[Any, str, float | None]]:
+def with_reasons(answers: Answers, lists: pl.DataFrame) -> pl.DataFrame:
+    """Lists of known and unknown users (user_id, item_id, ...) with a column `because`."""
+    users, items = answers.data.users.rows(lists["user_id"]), answers.data.items.rows(lists["item_id"])
+    sentences = []
+    for user, item in zip(users, items, strict=True):
+        row = np.array([user], np.int32)
+        history = answers.data.interactions.by_user.take(row)
+        sentences.append(reasons_of(answers, answers.fitted.people(row), history, int(item))[0].sentence())
+    return lists.with_columns(pl.Series("because", sentences, dtype=pl.String))
+
+
+def entries(answers: Answers, histories: Histories, person: int) -> list[tuple[Any, str, float | None]]:
     """A person's history as ids, titles and ratings."""
     part = slice(int(histories.indptr[person]), int(histories.indptr[person + 1]))
     rows = histories.rows[part]

@@ -15,6 +15,7 @@ from likewise.border import as_list, in_kind
 from likewise.data.csr import CSR
 from likewise.data.interactions import Histories
 from likewise.errors import InputError
+from likewise.models.base import Side
 from likewise.people.reasons import Reasons, reasons_of
 from likewise.people.recency import recency
 from likewise.shapes import Floats, Rows
@@ -35,12 +36,15 @@ class Visitor:
         One row of encoded user features.
     unknown : tuple
         What was said of items that the model does not know; it is not used.
+    unseen : tuple of int
+        Item rows that they were asked about and do not know; it tells which questions make sense.
     """
 
     answers: Answers
     history: Histories
     features: CSR | None = None
     unknown: tuple[Any, ...] = ()
+    unseen: tuple[int, ...] = ()
 
     @cached_property
     def person(self) -> Any:
@@ -52,7 +56,8 @@ class Visitor:
         """Which path answers: "folded" from a history, "features" alone, or "cold"."""
         if len(self.history.rows):
             return "folded"
-        return "features" if self.features is not None and len(self.features.columns) else "cold"
+        told = self.features is not None and len(self.features.columns) and self.answers.fitted.reads_features
+        return "features" if told else "cold"
 
     def recommend(
         self,
@@ -99,14 +104,30 @@ class Visitor:
     def rate(self, item: Any, rating: float | None = None) -> Self:
         """The same person with one more rating or like; rating an item again replaces the earlier one."""
         row = self.answers.titles.row(item)
-        return replace(self, history=with_entry(self.history, row, check_rating(self.answers, item, rating)))
+        history = with_entry(self.history, row, check_rating(self.answers, item, rating))
+        return replace(self, history=history, unseen=tuple(other for other in self.unseen if other != row))
 
-    def questions(self, n: int = 5, asked: Iterable[Any] = ()) -> Any:
-        """The n items to ask this person about next, most telling first; `asked` are those they could not answer."""
+    def not_seen(self, item: Any) -> Self:
+        """The same person, who was asked about this item and does not know it."""
+        row = self.answers.titles.row(item)
+        return self if row in self.unseen else replace(self, unseen=(*self.unseen, row))
+
+    def next_question(self) -> tuple[Any, str] | None:
+        """The id and title of the one item to ask about next; None when nothing is left to ask."""
+        from likewise.people.questions import Questionnaire
+
+        rows, _, _ = Questionnaire(self.answers).ask(self.history, np.array(self.unseen, np.int32), 1)
+        return (self.answers.data.items.id(int(rows[0])), self.answers.name(int(rows[0]))) if len(rows) else None
+
+    def questions(self, n: int = 1) -> Any:
+        """The n items to ask this person about next, most telling first: item_id title gain chance rank.
+
+        `gain` is what the answer would tell, times the `chance` that they know the item; what they rated or said they had not seen is
+        not asked again. Answers change what is best asked next, so asking one at a time is better than asking n at once.
+        """
         from likewise.people.questions import questions
 
-        skip = self.answers.titles.rows(list(asked)) if not isinstance(asked, str) else self.answers.titles.rows([asked])
-        return in_kind(questions(self, n, skip))
+        return in_kind(questions(self.answers, self.history, np.array(self.unseen, np.int32), n))
 
     def _reasons(self, rows: Sequence[int] | Rows) -> list[Reasons]:
         return [reasons_of(self.answers, self.person, self.history, int(row))[0] for row in rows]
@@ -183,17 +204,17 @@ def check_rating(answers: Answers, item: Any, rating: Any) -> float | None:
     return value
 
 
-def encode_features(answers: Answers, features: Mapping[str, Any] | None) -> CSR | None:
-    """One row of user features, encoded as the training users' were."""
+def encode_features(answers: Answers, features: Mapping[str, Any] | None, side: Side = "user") -> CSR | None:
+    """One row of user (item) features, encoded as those of training were."""
     if not features:
         return None
-    known = answers.data.user_features
+    known = answers.data.user_features if side == "user" else answers.data.item_features
     if known is None:
-        raise InputError("features were given, but the model was trained without user features; leave them out")
+        raise InputError(f"features were given, but the model was trained without {side} features; leave them out")
     names = [encoder.name for encoder in known.encoders]
     stray = [name for name in features if name not in names]
     if stray:
-        raise InputError(f"there is no user feature {stray[0]!r}; there are: {', '.join(names)}")
+        raise InputError(f"there is no {side} feature {stray[0]!r}; there are: {', '.join(names)}")
     return known.encode(pl.DataFrame({name: [value] for name, value in features.items()})).design()
 
 
