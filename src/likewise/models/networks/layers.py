@@ -104,8 +104,8 @@ def bag_sum(table: Tensor, indptr: Tensor, columns: Tensor, values: Tensor) -> T
 
 
 def column_sums(rows: CSR, seen: Floats) -> Floats:
-    """How often an event looks each column up, float32 [column], where it looks row r up seen[r] times; values count squared."""
-    weight = np.repeat(seen, rows.counts) * rows.filled() ** 2
+    """How often an event looks each column up, float32 [column], where it looks row r up seen[r] times, by the size of the values."""
+    weight = np.repeat(seen, rows.counts) * np.abs(rows.filled())
     return np.bincount(rows.columns, weight, rows.width).astype(np.float32)
 
 

@@ -64,14 +64,13 @@ class SVDpp(Network):
 
         history = facts.data.by_user
         scale = np.repeat(1 / np.sqrt(np.maximum(history.counts, 1)), history.counts).astype(np.float32)
-        # each event looks up the whole history of its user, as in Koren's updates
-        rated = column_sums(CSR(history.indptr, history.rows, None, facts.data.n_items), facts.seen("user"))
-        ragged = Ragged(CSR(history.indptr, history.rows, scale, facts.data.n_items))
+        histories = CSR(history.indptr, history.rows, scale, facts.data.n_items)
+        rated = column_sums(histories, facts.seen("user"))
         return {
             "users": Table(facts.data.n_users, self.factors + 1, self.init, seen=facts.seen("user"), bias=True),
             "items": Table(facts.data.n_items, self.factors + 1, self.init, seen=facts.seen("item"), bias=True),
             "implicit": Table(facts.data.n_items, self.factors, "zero", seen=rated),
-            "history": ragged,
+            "history": Ragged(histories),
         }
 
     def head(self, widths: tuple[int, int], contexts: Mapping[str, int]) -> dict[str, nn.Module]:

@@ -114,7 +114,7 @@ class Training:
             event["train_rmse"] = errors
         self.nets.eval()
         with self.average.in_place():
-            event |= self._measure(losses)
+            event |= self._measure()
             self._keep_best(event)
         event |= {
             "rate": self._rate(epoch + 0.5),
@@ -122,7 +122,7 @@ class Training:
             "seconds": perf_counter() - started,
             "left": (perf_counter() - started) / done * (self.solver.epochs - epoch - 1),
         }
-        self.history.append(event)
+        self.history.append({name: value for name, value in event.items() if name != "examples"})
         self.good = copy_of(self.nets)
         self._after(event)
 
@@ -145,7 +145,9 @@ class Training:
         squares = torch.zeros((), device=self.device)
         rows, answered, step = 0, 0, 0
         for step, batch in enumerate(self.batches.epoch(self.generator)):
-            loss, response = self._step(batch, epoch + step / len(self.batches))
+            when = epoch + step / len(self.batches)
+            momentum = schedules.momentum(self.solver.schedule, when, self.solver.epochs)
+            loss, response = self.step(batch, self._rate(when), momentum)
             total += loss * len(batch)
             rows += len(batch)
             if response is not None:
@@ -157,7 +159,8 @@ class Training:
             self._diverged(epoch, step)
         return float(total) / rows / len(self.members), math.sqrt(float(squares) / answered) if answered else None, rows
 
-    def _step(self, batch: Batch, when: float) -> tuple[Tensor, Tensor | None]:
+    def step(self, batch: Batch, rate: float, momentum: float | None) -> tuple[Tensor, Tensor | None]:
+        """One step on a batch; (loss, responses of the batch's rows or None)."""
         for p in self.learning:
             p.grad = None
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.run.precision == "mixed" and self.device.type == "cuda"):
@@ -166,7 +169,7 @@ class Training:
         self.objective.penalise()
         if self.solver.penalty.clip:
             nn.utils.clip_grad_norm_(self.learning, self.solver.penalty.clip)
-        self.stepper.step(self._rate(when), schedules.momentum(self.solver.schedule, when, self.solver.epochs))
+        self.stepper.step(rate, momentum)
         self.average.after_step()
         return loss.detach(), response
 
@@ -195,11 +198,11 @@ class Training:
         asked = [] if self.solver.stopping is None else [self.solver.stopping.metric]
         return list(dict.fromkeys([*rated, *([] if rated else ["ndcg@10"]), *asked]))
 
-    def _measure(self, loss: float) -> dict[str, float]:
+    def _measure(self) -> dict[str, Any]:
         if self.validation is None:
             return {}
-        found = self.validation.measure(self.members, self.metrics)
-        return {f"valid_{name}": value for name, value in found.items()}
+        found, examples = self.validation.measure(self.members, self.metrics)
+        return {**{f"valid_{name}": value for name, value in found.items()}, "examples": examples}
 
     def _watched(self, event: Event) -> float:
         """The figure that stopping and plateaus go by, smaller is better."""

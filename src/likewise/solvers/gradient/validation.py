@@ -14,6 +14,9 @@ from likewise.solvers.gradient.negatives import Unseen
 
 BLOCK = 65_536
 """Rows scored at once."""
+EXAMPLES = 9
+"""Rows shown beside their predictions each epoch."""
+Example = tuple[int, int, float, float]
 PEOPLE = 512
 """Users ranked at once; fewer where the catalogue is large."""
 
@@ -43,10 +46,11 @@ class Validation:
         parts = [self._responses(nets, self.rows.at(slice(start, start + BLOCK))) for start in range(0, len(self.rows), BLOCK)]
         return torch.cat(parts)
 
-    def measure(self, nets: Sequence[Net], metrics: Sequence[str]) -> dict[str, float]:
-        """Figures by name: "rmse", "mae", "ndcg@K"."""
+    def measure(self, nets: Sequence[Net], metrics: Sequence[str]) -> tuple[dict[str, float], list[Example]]:
+        """Figures by name ("rmse", "mae", "ndcg@K"), and some rows: (user, item, what was given, what is predicted)."""
         found = {}
-        missed = self.predict(nets) - self.rows.target
+        predicted = self.predict(nets)
+        missed = predicted - self.rows.target
         for metric in metrics:
             if metric == "rmse":
                 found[metric] = float((missed**2).mean().sqrt())
@@ -54,7 +58,12 @@ class Validation:
                 found[metric] = float(missed.abs().mean())
             elif metric.startswith("ndcg@"):
                 found[metric] = self._ndcg(nets, int(metric[5:]))
-        return found
+        return found, self._examples(predicted)
+
+    def _examples(self, predicted: Tensor) -> list[Example]:
+        some = torch.linspace(0, len(predicted) - 1, min(EXAMPLES, len(predicted))).long().to(predicted.device)
+        columns = (self.rows.users[some], self.rows.items[some], self.rows.target[some], predicted[some])
+        return list(zip(*(column.tolist() for column in columns), strict=True))
 
     def _responses(self, nets: Sequence[Net], rows: Batch) -> Tensor:
         answers = torch.stack([net.response(net(rows.users, rows.items, rows.context)) for net in nets]).mean(0)
