@@ -24,6 +24,8 @@ from likewise.evaluation.top_n import list_metrics
 from likewise.models.base import FittedModel
 from likewise.shapes import Floats
 
+MOST_CELLS = 50_000_000
+"""Item features with more cells than this are not laid out to measure diversity; give `vectors` instead."""
 SAMPLED_METRICS = ("hit", "ndcg", "mrr")
 """With one item to find, recall, precision and MAP say nothing more."""
 
@@ -70,7 +72,8 @@ def evaluate(
     held : Held or None
         The test in the model's rows, where the caller has encoded it (a model that knows more items than `train`).
     vectors : float32 [item, column] or None
-        What diversity is measured in; None takes the encoded item features, and leaves diversity out where there are none.
+        What diversity is measured in; None takes the encoded item features, and leaves diversity out where there are none
+        or too many to lay out.
     threads : int or None
 
     Returns
@@ -178,4 +181,5 @@ def _vectors(model: FittedModel[Any], train: Dataset, vectors: Floats | None) ->
     if train.item_table is None or train.n_items != model.n_items:
         return None
     features = train.item_features
-    return None if features is None else features.design().toarray()
+    design = None if features is None else features.design()
+    return design.toarray() if design is not None and design.n_rows * design.width <= MOST_CELLS else None

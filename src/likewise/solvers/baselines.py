@@ -59,7 +59,7 @@ def beside_baselines(
     Parameters
     ----------
     name : str
-        What the model is called in the table; a baseline of that name is not fitted again.
+        What the model is called in the table.
     seconds : float or None
         How long the model's fit took.
     """
@@ -67,11 +67,12 @@ def beside_baselines(
     found = {name: evaluate(model, train, test, protocol, name=name, asked=asked, threads=threads)}
     took = {} if seconds is None else {name: seconds}
     wanted = baseline_names(train, asked.ratings is not False, asked.lists) if baselines else []
-    others = [fit_baseline(other, train) for other in wanted if other != name]
+    itself = [other for other in wanted if model.config == model_settings(other)()]  # a baseline is not fitted twice
+    others = [fit_baseline(other, train) for other in wanted if other not in itself]
     for other in others:
         found[other.name] = evaluate(other.model, train, test, protocol, name=other.name, asked=asked, threads=threads)
         took[other.name] = other.seconds
-    rivals = tuple(other.name for other in others if found[other.name].figures)
+    rivals = tuple(other for other in ([name] if itself else []) + [other.name for other in others] if found[other].figures)
     told = {key: value for key, value in found.items() if value.figures}
     if not told:
         raise InputError(f"{name} has nothing to be measured by here: it predicts no ratings, and lists were not asked for")
