@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from likewise.models.conditional import draw_rows
 from likewise.models.streams import derived_key
@@ -125,3 +127,26 @@ class Chain:
             block.draw(rows - mean - effect, precision, rng)
             effect = effect + block.effect
         return FieldPrior(mean, precision, (mean + effect).astype(np.float32))
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Everything that the next sweep depends on, as arrays."""
+        noise = {"alpha": np.array(self.noise.alpha), "scales": self.noise.scales, "weights": self.noise.weights}
+        arrays: dict[str, NDArray[Any]] = {"sweeps": np.array(self.sweeps), "table": self.table, "targets": self.targets, **noise}
+        arrays |= {f"nu:{name}": np.array(nu) for name, nu in self.noise.nu.items()}
+        if self.levels is not None:
+            arrays["cuts"] = self.levels.cuts
+        for name, blocks in self.blocks.items():
+            for block in blocks:
+                arrays |= {f"effect:{name}:{block.name}": block.effect, f"strength:{name}:{block.name}": block.strength}
+        return arrays
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Go back to where `state` was taken."""
+        self.sweeps, self.table, self.targets = int(state["sweeps"]), state["table"], state["targets"]
+        self.noise.alpha, self.noise.scales, self.noise.weights = float(state["alpha"]), state["scales"], state["weights"]
+        self.noise.nu = {name: float(state[f"nu:{name}"]) for name in self.noise.nu}
+        if self.levels is not None:
+            self.levels.cuts = state["cuts"]
+        for name, blocks in self.blocks.items():
+            for block in blocks:
+                block.effect, block.strength = state[f"effect:{name}:{block.name}"], state[f"strength:{name}:{block.name}"]

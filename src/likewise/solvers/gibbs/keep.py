@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,6 +85,38 @@ class Kept:
         if chain.levels is not None:
             self.cuts.append(chain.levels.cuts.astype(np.float32))
         self.scales += np.log(chain.noise.scales)
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """The draws so far, as arrays."""
+        if not len(self):
+            return {}
+        arrays: dict[str, NDArray[Any]] = {"alphas": np.array(self.alphas), "scales": self.scales}
+        if self.cuts:
+            arrays["cuts"] = np.stack(self.cuts)
+        for label, lists in self._lists().items():
+            arrays |= {f"{label}|{'|'.join(key) if isinstance(key, tuple) else key}": np.stack(found) for key, found in lists.items()}
+        return arrays
+
+    def restore(self, state: dict[str, NDArray[Any]]) -> None:
+        """Take up the draws that `state` gave."""
+        if not state:
+            return
+        self.alphas, self.scales, self.cuts = state["alphas"].tolist(), state["scales"], list(state.get("cuts", []))
+        lists = self._lists()
+        for name, stacked in state.items():
+            label, *key = name.split("|")
+            if key:
+                lists[label][key[0] if len(key) == 1 else tuple(key)] = list(stacked)
+
+    def _lists(self) -> dict[str, dict[Any, Any]]:
+        return {
+            "rows": self.rows,
+            "means": self.means,
+            "precisions": self.precisions,
+            "coefficients": self.coefficients,
+            "usuals": self.usuals,
+            "usual": self.usual,
+        }
 
     def fitted(self, model: Dot, data: Dataset) -> FittedPosterior:
         """The model of the draws so far."""
