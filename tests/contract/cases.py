@@ -27,6 +27,18 @@ SMALL: dict[str, list[dict[str, Any]]] = {
     "svdpp": [{"factors": 4}],
     "dlrm": [{"factors": 4, "bottom": (8,), "top": (8,)}],
     "autorec": [{"hidden": 8}],
+    "blend": [
+        {
+            "parts": (
+                {
+                    "model": {"name": "dot", "factors": 3, "bias": False},
+                    "solver": {"name": "als", "unobserved": 0.1, "l2": 0.05, "sweeps": 2},
+                },
+                {"model": {"name": "ease", "l2": 20.0}},
+            ),
+            "weights": (0.6, 0.4),
+        }
+    ],
     "ease": [{"l2": 20.0}, {"l2": 20.0, "neighbours": 8, "zero_diagonal": False}],
 }
 """Settings of each model on small data; a model that is not named is tested with its defaults."""

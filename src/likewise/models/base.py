@@ -22,13 +22,14 @@ from likewise.data.csr import CSR
 from likewise.data.interactions import Histories
 from likewise.errors import InputError
 from likewise.models.link import Link
+from likewise.models.mixture import Mixture
 from likewise.shapes import Floats, Rows
 
 if TYPE_CHECKING:
     from likewise.models.rows import RowModel
 
-P = TypeVar("P", Floats, Histories)
-"""How a model represents people: vectors or histories."""
+P = TypeVar("P", Floats, Histories, Mixture)
+"""How a model represents people: vectors, histories, or several of these (`Blend`)."""
 
 Side = Literal["user", "item"]
 Arrays = dict[str, NDArray[Any]]

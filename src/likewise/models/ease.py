@@ -94,7 +94,7 @@ class EASE(Model):
         LikeRule(self.positive, self.rating_power)  # refuses what is no comparison
 
     def choices(self) -> dict[str, tuple[Any, ...]]:
-        """Values to try of the settings left open, the usual one first."""
+        """Values to try of the settings left open."""
         return {} if self.l2 is not None else {"l2": L2}
 
     def solve(self, data: Dataset) -> FittedEASE:

@@ -75,7 +75,7 @@ class FittedImplicit(FittedModel[Floats]):
     @classmethod
     def trained(cls, config: Dot, user_factors: Floats, item_factors: Floats, penalty: Penalty, rule: LikeRule) -> Self:
         """From what a solver found; people without likes get the mean vector."""
-        liked = user_factors.any(axis=1)
+        liked = np.abs(user_factors).sum(axis=1) > 0
         usual = user_factors[liked].mean(0, dtype=np.float64).astype(np.float32) if liked.any() else user_factors.sum(0)
         return cls(config, np.where(liked[:, None], user_factors, usual), item_factors, usual, penalty, rule)
 

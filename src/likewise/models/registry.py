@@ -16,6 +16,7 @@ MODELS = {
     "neighbours": "likewise.models.neighbours:Neighbours",
     "dot": "likewise.models.dot:Dot",
     "ease": "likewise.models.ease:EASE",
+    "blend": "likewise.models.blend:Blend",
     "markov": "likewise.models.markov:Markov",
     "mlp": "likewise.models.networks.mlp:MLP",
     "neumf": "likewise.models.networks.neumf:NeuMF",
@@ -23,6 +24,7 @@ MODELS = {
     "svdpp": "likewise.models.networks.svdpp:SVDpp",
     "dlrm": "likewise.models.networks.dlrm:DLRM",
     "autorec": "likewise.models.networks.autorec:AutoRec",
+    "sequential": "likewise.models.networks.sequential:Sequential",
 }
 """Name of a model -> its settings class."""
 
@@ -32,10 +34,12 @@ FITTED = {
     "neighbours": "likewise.models.neighbours:FittedNeighbours",
     "dot": "likewise.models.dot:FittedDot",
     "ease": "likewise.models.ease:FittedEASE",
+    "blend": "likewise.models.blend:FittedBlend",
     "markov": "likewise.models.markov:FittedMarkov",
     "posterior": "likewise.models.posterior:FittedPosterior",
     "implicit": "likewise.models.implicit:FittedImplicit",
     "network": "likewise.models.networks.fitted:FittedNetwork",
+    "sequential": "likewise.models.sequence:FittedSequential",
     "sums": "likewise.models.networks.sums:FittedSums",
 }
 """Name kept in an artifact -> the fitted class that reads its arrays. `Dot` has two: a point and a posterior."""

@@ -29,8 +29,8 @@ from likewise.solvers.inner import Inner, search
 
 log = logging.getLogger("likewise")
 
-UNOBSERVED = (0.0125, 0.025, 0.05, 0.1, 0.2, 0.4, 0.8)
-STRENGTH = (1.5, 2.5, 3.5, 5.0, 7.0, 10.0, 14.0, 20.0)
+UNOBSERVED = (0.0125, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.8)
+STRENGTH = (1.5, 2.5, 3.5, 5.0, 7.0, 9.0, 12.0, 16.0)
 """Penalty that a person without likes would have, l2 * unobserved * items: its best value differs least between data sets."""
 RATINGS_L2 = 0.05
 SEARCH_SWEEPS = 5
@@ -101,18 +101,25 @@ class ALS(Solver):
             fit = self._fit_ratings(dot, data, run) if self.feedback == "ratings" else self._fit_likes(dot, data, run)
         return replace(fit, seconds=clock.seconds, compile_seconds=clock.compile_seconds)
 
+    def settled(self, model: Model, data: Dataset, run: Run) -> tuple[Model, ALS, list[str]]:
+        """With `unobserved` and `l2` chosen on an inner split, where they are open and likes are fitted."""
+        dot = _dot(model)
+        if self.feedback == "ratings" or (self.unobserved is not None and self.l2 is not None):
+            return model, self, []
+        rule = LikeRule.of(data.interactions, self.positive, self.rating_power)
+        chosen, note = self._chosen(_without_bias(dot), data, rule, run)
+        return model, chosen, [note]
+
     def _fit_likes(self, model: Dot, data: Dataset, run: Run) -> Fit:
         events = data.interactions
         rule = LikeRule.of(events, self.positive, self.rating_power)
         notes = ["likes have no bias of their own here: fitted with bias=False"] if model.bias else []
-        model = replace(model, bias=False, output="free", range=None)
-        chosen = self if self.unobserved is not None and self.l2 is not None else self._chosen(model, data, rule, run, notes)
+        _, chosen, said = self.settled(model, data, run)
         history: list[Event] = []
-        fitted = chosen._likes(model, events, rule, run, history)
-        return Fit(fitted, history, notes=notes)
+        fitted = chosen._likes(_without_bias(model), events, rule, run, history)
+        return Fit(fitted, history, notes=notes + said)
 
-    def _chosen(self, model: Dot, data: Dataset, rule: LikeRule, run: Run, notes: list[str]) -> ALS:
-        """With the settings left open filled in from an inner split."""
+    def _chosen(self, model: Dot, data: Dataset, rule: LikeRule, run: Run) -> tuple[ALS, str]:
         splits = Inner.several(data, run.seed, rule.weights(data.interactions) > 0)
         axes: dict[str, tuple[Any, ...]] = {"unobserved": UNOBSERVED if self.unobserved is None else (self.unobserved,)}
         if self.l2 is None:
@@ -130,9 +137,9 @@ class ALS(Solver):
         start = {"unobserved": 0.2 if self.unobserved is None else self.unobserved, "strength": 7.0}
         best, trials = search(axes, start, judge)
         chosen = replace(settings(best), sweeps=self.sweeps)
-        notes.append(f"unobserved={chosen.unobserved:g} and l2={chosen.l2:g} chosen among {len(trials)} on an inner split")
-        log.info(notes[-1])
-        return chosen
+        note = f"unobserved={chosen.unobserved:g} and l2={chosen.l2:g} chosen among {len(trials)} on an inner split"
+        log.info(note)
+        return chosen, note
 
     def _likes(self, model: Dot, events: Interactions, rule: LikeRule, run: Run, history: list[Event]) -> FittedImplicit:
         penalty = Penalty(float(self.unobserved or 0), float(self.l2 or 0), self.exponent)
@@ -193,6 +200,10 @@ class ALS(Solver):
         users = scale * rng.standard_normal((events.n_users, model.factors), np.float32)
         items = scale * rng.standard_normal((events.n_items, model.factors), np.float32)
         return users.astype(np.float32), items.astype(np.float32)
+
+
+def _without_bias(model: Dot) -> Dot:
+    return replace(model, bias=False, output="free", range=None)
 
 
 def _dot(model: Model) -> Dot:

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
-from typing import Any, Self
+from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,13 +19,15 @@ from likewise.data.csr import CSR
 from likewise.data.dataset import Dataset
 from likewise.data.interactions import Histories, Interactions
 from likewise.evaluation.top_n import list_metrics
-from likewise.models.base import FittedModel
+from likewise.models.base import FittedModel, Model
 from likewise.ranking.topk import rank_model
 from likewise.shapes import Mask, Rows
+from likewise.solvers.base import Run, Solver
 
 log = logging.getLogger("likewise")
 
-SHARE = 0.2
+SHARE = 0.1
+"""Small, because a model fitted on much less than there is wants other settings."""
 LENGTHS = (10, 100)
 ENOUGH = 3_000
 """People whose lists are judged. Of fewer, several splits are made; of more, some are drawn."""
@@ -119,6 +121,19 @@ def search(
                 best, top, moved = near, score(near), True
     trials = [{**{name: axes[name][i] for name, i in zip(names, key, strict=True)}, "score": value} for key, value in tried.items()]
     return {name: axes[name][best[name]] for name in names}, trials
+
+
+@runtime_checkable
+class Settling(Protocol):
+    """A solver that can choose what the settings leave open."""
+
+    def settled(self, model: Model, data: Dataset, run: Run) -> tuple[Model, Solver, list[str]]:
+        """The model's and the solver's settings with nothing left open, and what to tell the user."""
+
+
+def settled(model: Model, solver: Solver, data: Dataset, run: Run) -> tuple[Model, Solver, list[str]]:
+    """The same pair with everything chosen that it leaves open; pairs that leave nothing open come back as they are."""
+    return solver.settled(model, data, run) if isinstance(solver, Settling) else (model, solver, [])
 
 
 def _moves(names: Sequence[str]) -> list[dict[str, int]]:

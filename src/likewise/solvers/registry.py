@@ -12,6 +12,7 @@ SOLVERS = {
     "gradient": "likewise.solvers.gradient.settings:Gradient",
     "gibbs": "likewise.solvers.gibbs.settings:Gibbs",
     "als": "likewise.solvers.als:ALS",
+    "stack": "likewise.solvers.stack:Stack",
 }
 """Name of a solver -> its settings class, which has `fit`."""
 
