@@ -153,3 +153,16 @@ def test_every_file_of_bars_has_a_face():
         text = path.read_text()
         assert "def bars(board: Board) -> None:" in text, path.name
         assert f'run("{path.stem}", bars)' in text, path.name
+
+
+def test_under_control_likes_are_given_to_popularity(monkeypatch):
+    def fake(command, threads=None):
+        refused = "bias" in [str(word) for word in command]
+        return _bars.Measured(
+            '{"ndcg@10": 0.2}', "error: this model needs ratings and the data has none" if refused else None, 1.0, 1.0, 1.0
+        )
+
+    monkeypatch.setattr(_bars, "measured", fake)
+    board = Board(control=True, seeds=(0,))
+    board.at_least("ease", lambda: board.median(Path("a"), Path("b"), "ease", "ndcg@10"), 0.4, accuracy=True)
+    assert [(line.holds, line.value) for line in board.lines] == [(True, 0.2)]
