@@ -54,6 +54,9 @@ if TYPE_CHECKING:  # for type checkers and editors; tests/test_public_names.py k
     from likewise.models.neighbours import (
         Neighbours as Neighbours,
     )
+    from likewise.models.networks.sequential import (
+        Sequential as Sequential,
+    )
     from likewise.models.popularity import (
         Popularity as Popularity,
     )
@@ -142,6 +145,7 @@ _HOMES = {
     "Recommender": "recommender",
     "Rerank": "ranking.rerank",
     "SGD": "solvers.gradient.steps",
+    "Sequential": "models.networks.sequential",
     "Signals": "ranking.rerank",
     "Step": "solvers.gradient.steps",
     "UnknownIdError": "errors",

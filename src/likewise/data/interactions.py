@@ -179,11 +179,18 @@ class Interactions:
             {name: column[events] for name, column in self.context.items()},
         )
 
+    def in_order(self) -> Interactions:
+        """The same events person by person, each person's as `by_user` has them."""
+        return self.select(self._order(self.users, self.n_users)[1])
+
     def _grouped(self, keys: Rows, rows: Rows, n_keys: int) -> Histories:
-        if self.times is not None and (self.times != NO_TIME).any():
-            by_time = np.argsort(self.times, kind="stable")
-            indptr, order = counting_sort(keys[by_time], n_keys)
-            order = by_time[order]
-        else:
-            indptr, order = counting_sort(keys, n_keys)
+        indptr, order = self._order(keys, n_keys)
         return Histories(indptr, rows, self.ratings, self.weights, self.times)._at(indptr, order)
+
+    def _order(self, keys: Rows, n_keys: int) -> tuple[Offsets, NDArray[np.int64]]:
+        """Where each key's events start, and the order that sorts by key, then by time."""
+        if self.times is None or not (self.times != NO_TIME).any():
+            return counting_sort(keys, n_keys)
+        by_time = np.argsort(self.times, kind="stable")
+        indptr, order = counting_sort(keys[by_time], n_keys)
+        return indptr, by_time[order]

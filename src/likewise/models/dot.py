@@ -21,6 +21,7 @@ from likewise.data.csr import CSR
 from likewise.data.interactions import Histories, Interactions
 from likewise.errors import InputError
 from likewise.models.base import Arrays, Context, FittedModel, Model, Parts, Side, dot_rows
+from likewise.models.levels import grown
 from likewise.models.link import Link
 from likewise.models.rows import RowModel, RowPrior, bias_errors, improve_rows, shares, solve_rows
 from likewise.shapes import Floats, Rows
@@ -176,15 +177,15 @@ class FittedDot(FittedModel[Floats]):
 
     def with_people(self, users: Rows, people: Floats) -> Self:
         rows = np.column_stack([people[:, :-2], people[:, -2] - self.mean])
-        grown = _grown(np.column_stack([self.user_factors, self.user_bias]), users, rows, self.user_prior.mean)
-        return replace(self, user_factors=np.ascontiguousarray(grown[:, :-1]), user_bias=grown[:, -1].copy())
+        longer = grown(np.column_stack([self.user_factors, self.user_bias]), users, rows, self.user_prior.mean)
+        return replace(self, user_factors=np.ascontiguousarray(longer[:, :-1]), user_bias=longer[:, -1].copy())
 
     def with_items(self, items: Rows, histories: Histories, features: CSR | None = None) -> Self:
         rows = solve_rows(histories, self._user_design, self.mean + self.user_bias, self.item_prior, self.noise, self.link)
         if not self.config.bias:
             rows[:, -1] = 0
-        grown = _grown(np.column_stack([self.item_factors, self.item_bias]), items, rows, self.item_prior.mean)
-        return replace(self, item_factors=np.ascontiguousarray(grown[:, :-1]), item_bias=grown[:, -1].copy())
+        longer = grown(np.column_stack([self.item_factors, self.item_bias]), items, rows, self.item_prior.mean)
+        return replace(self, item_factors=np.ascontiguousarray(longer[:, :-1]), item_bias=longer[:, -1].copy())
 
     def refined(self, side: Side, rows: Rows, histories: Histories, features: CSR | None = None) -> Self:
         """Rows move by a few conjugate-gradient steps from where they are; new ones are solved."""
@@ -201,8 +202,8 @@ class FittedDot(FittedModel[Floats]):
         values[~old] = solve_rows(histories.take(places[1]), *fixed, prior, self.noise, self.link)
         if not self.config.bias:
             values[:, -1] = 0
-        grown = _grown(table, rows, values, prior.mean)
-        table, bias = np.ascontiguousarray(grown[:, :-1]), grown[:, -1].copy()
+        longer = grown(table, rows, values, prior.mean)
+        table, bias = np.ascontiguousarray(longer[:, :-1]), longer[:, -1].copy()
         return replace(self, user_factors=table, user_bias=bias) if users else replace(self, item_factors=table, item_bias=bias)
 
     def row_models(self) -> list[RowModel]:
@@ -302,12 +303,3 @@ class FittedDot(FittedModel[Floats]):
         events = np.linspace(0, len(data) - 1, min(len(data), sample)).astype(np.int64)
         score = self.score_pairs(self.people(data.users[events]), data.items[events])
         return max(float(np.mean((data.ratings[events] - self.link.respond(score)) ** 2)), 1e-4)
-
-
-def _grown(table: Floats, rows: Rows, values: Floats, fill: Floats) -> Floats:
-    """A copy of the table with these rows set; rows beyond its end make it longer, gaps are filled."""
-    size = max(len(table), int(rows.max()) + 1 if len(rows) else 0)
-    grown = np.empty((size, table.shape[1]), np.float32)
-    grown[: len(table)], grown[len(table) :] = table, fill
-    grown[rows] = values
-    return grown

@@ -104,11 +104,11 @@ def check_damping(**damping: float) -> None:
             raise InputError(f"{name} must be a number of ratings, 0 or more; got {value}")
 
 
-def grown(column: Floats, rows: Rows, values: Floats | float) -> Floats:
-    """A copy of a column or table with these rows set; rows beyond its end make it longer, gaps are zero."""
+def grown(column: Floats, rows: Rows, values: Floats | float, fill: Floats | float = 0) -> Floats:
+    """A copy of a column or table with these rows set; rows beyond its end make it longer, gaps are `fill`."""
     size = max(len(column), int(rows.max()) + 1 if len(rows) else 0)
-    longer = np.zeros((size, *column.shape[1:]), column.dtype)
-    longer[: len(column)] = column
+    longer = np.empty((size, *column.shape[1:]), column.dtype)
+    longer[: len(column)], longer[len(column) :] = column, fill
     longer[rows] = values
     return longer
 

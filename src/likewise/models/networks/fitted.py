@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from likewise.data.csr import CSR
 from likewise.data.interactions import Histories
 from likewise.models.base import Arrays, Context, FittedModel, Model, Parts, Predictive, Side
+from likewise.models.levels import grown
 from likewise.models.link import Link, LinkKind
 from likewise.models.networks.base import Facts, network_of
 from likewise.models.networks.net import LevelHead, Net
@@ -114,10 +115,10 @@ class FittedNetwork(FittedModel[Floats]):
         return [self._parts(people[n : n + 1], histories.take(np.array([n], np.int32)), item) for n in range(len(people))]
 
     def with_people(self, users: Rows, people: Floats) -> Self:
-        return replace(self, persons=_grown(self.persons, users, people, self.user_prior.mean))
+        return replace(self, persons=grown(self.persons, users, people, self.user_prior.mean))
 
     def with_items(self, items: Rows, histories: Histories, features: CSR | None = None) -> Self:
-        return replace(self, things=_grown(self.things, items, self._solve("item", histories), self.item_prior.mean))
+        return replace(self, things=grown(self.things, items, self._solve("item", histories), self.item_prior.mean))
 
     def predictive(self, people: Floats, items: Rows, context: Context | None = None) -> Predictive | None:
         head = self.heads[0].level_head
@@ -289,11 +290,3 @@ def _looked_up(table: Floats, rows: Rows, prior: RowPrior) -> Floats:
     if not len(table):
         return np.tile(prior.mean, (len(rows), 1))
     return np.where((rows >= 0)[:, None], table[rows], prior.mean)
-
-
-def _grown(table: Floats, rows: Rows, values: Floats, fill: Floats) -> Floats:
-    size = max(len(table), int(rows.max()) + 1 if len(rows) else 0)
-    grown = np.empty((size, table.shape[1]), np.float32)
-    grown[: len(table)], grown[len(table) :] = table, fill
-    grown[rows] = values
-    return grown

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from likewise.data.csr import CSR
 from likewise.data.interactions import Histories
 from likewise.models.base import Arrays, Context, FittedModel, Model, Parts, Side, dot_rows
+from likewise.models.levels import grown
 from likewise.models.link import Link, LinkKind
 from likewise.models.networks.tower import Tower, weighted_sums
 from likewise.models.rows import RowModel, RowPrior, shares, solve_rows
@@ -95,14 +96,14 @@ class FittedSums(FittedModel[Floats]):
 
     def with_people(self, users: Rows, people: Floats) -> Self:
         rows = np.column_stack([people[:, :-2], people[:, -2] - np.float32(self.mean)])
-        return replace(self, users=_grown(self.users, users, rows, self.user_prior.mean))
+        return replace(self, users=grown(self.users, users, rows, self.user_prior.mean))
 
     def with_items(self, items: Rows, histories: Histories, features: CSR | None = None) -> Self:
-        grown = _grown(self.items, items, self._solve("item", histories, features), self.item_prior.mean)
+        longer = grown(self.items, items, self._solve("item", histories, features), self.item_prior.mean)
         implicit = self.implicit
-        if implicit is not None and len(grown) > len(implicit):
-            implicit = np.vstack([implicit, np.zeros((len(grown) - len(implicit), implicit.shape[1]), np.float32)])
-        return replace(self, items=grown, implicit=implicit)
+        if implicit is not None and len(longer) > len(implicit):
+            implicit = np.vstack([implicit, np.zeros((len(longer) - len(implicit), implicit.shape[1]), np.float32)])
+        return replace(self, items=longer, implicit=implicit)
 
     @property
     def reads_features(self) -> bool:
@@ -195,11 +196,3 @@ def _as_items(rows: Floats) -> Floats:
 
 def _looked_up(table: Floats, rows: Rows, prior: RowPrior) -> Floats:
     return np.where((rows >= 0)[:, None], table[rows], prior.mean) if len(table) else np.tile(prior.mean, (len(rows), 1))
-
-
-def _grown(table: Floats, rows: Rows, values: Floats, fill: Floats) -> Floats:
-    size = max(len(table), int(rows.max()) + 1 if len(rows) else 0)
-    grown = np.empty((size, table.shape[1]), np.float32)
-    grown[: len(table)], grown[len(table) :] = table, fill
-    grown[rows] = values
-    return grown

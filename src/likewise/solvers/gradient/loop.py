@@ -179,7 +179,8 @@ class Training:
     # ---- figures -------------------------------------------------------------------------------------------------------------
 
     def _targets(self, data: Dataset) -> Batch:
-        rows = rows_of(data.interactions, self.device)
+        events = data.interactions.in_order() if self.network.grouped == "user" else data.interactions
+        rows = rows_of(events, self.device)
         return replace(rows, target=torch.ones_like(rows.target)) if self.objective.likes else rows
 
     def _validation(self, data: Dataset) -> Validation | None:
