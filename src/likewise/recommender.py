@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from likewise.evaluation.protocol import Protocol
 
 if TYPE_CHECKING:
+    from likewise.insight.drawing import Drawing
     from likewise.insight.kit import Insight
 
 log = logging.getLogger("likewise")
@@ -283,13 +284,15 @@ class Recommender:
         history = self.data.interactions.by_user.take(row)
         return reasons_of(self.answers, self.fitted.people(row), history, self.answers.titles.row(item))[0]
 
-    def update(self, new: Any, *, half_life: float | None = None, seed: int = 0) -> Recommender:
+    def update(self, new: Any, *, half_life: float | None = None, rounds: int = 1, seed: int = 0) -> Recommender:
         """A recommender that has also learned from new events; this one stays as it is.
 
         New users, items and feature rows are welcome, the old events are not needed again. `half_life` in days lets old events count
-        less where rows are solved again. What was done is in `notes["update"]`.
+        less where rows are solved again. `rounds` is how often the items and people touched follow in turn; 0 folds in who and what is
+        new and moves nobody else. What was done is in `notes["update"]`.
         """
-        done = update(self.answers, self.solver, _dataset(new), half_life, seed)
+        context = tuple(name for name in self.data.contexts if name != "day")
+        done = update(self.answers, self.solver, _dataset(new, context=context, at_least=1), half_life, rounds, seed)
         rec = self.with_answers(done.answers)
         counts = ("new_users", "new_items", "touched_users", "touched_items", "events", "seconds", "notes")
         rec.notes["update"] = {name: getattr(done, name) for name in counts}
@@ -310,6 +313,12 @@ class Recommender:
 
             self._insight = Insight(self.answers, self.history)
         return self._insight
+
+    def draw(self) -> Drawing:
+        """The model as an SVG picture: what is looked up and computed, with shapes; networks from their real module."""
+        from likewise.insight.drawing import draw
+
+        return draw(self.answers)
 
     # ---- keeping -------------------------------------------------------------------------------------------------------------
 
@@ -348,9 +357,9 @@ def load(folder: str | Path, *, verify: bool = True) -> Recommender:
     return Recommender.load(folder, verify=verify)
 
 
-def _dataset(source: Any) -> Dataset:
+def _dataset(source: Any, **options: Any) -> Dataset:
     if isinstance(source, Dataset):
         return source
     from likewise.data.readers import read
 
-    return read(source)
+    return read(source, **options)

@@ -21,6 +21,7 @@ def update(
     items: common.Items = None,
     users: common.Users = None,
     half_life: Annotated[float | None, typer.Option("--half-life", help="Days after which an event counts half.")] = None,
+    rounds: Annotated[int, typer.Option("--rounds", help="How often those touched follow; 0 folds in the new and moves nobody else.")] = 1,
     seed: common.Seed = 0,
     as_json: common.AsJson = False,
 ) -> None:
@@ -28,7 +29,7 @@ def update(
     rec = common.load_model(model)
     columns = {"user": user, "item": item, "rating": rating, "timestamp": timestamp, "items": items, "users": users}
     data = common.read_data(new, **columns, context=[name for name in rec.data.contexts if name != "day"], at_least=1)
-    updated = rec.update(data, half_life=half_life, seed=seed)
+    updated = rec.update(data, half_life=half_life, rounds=rounds, seed=seed)
     updated.save(out)
     done = updated.notes["update"]
     if as_json:

@@ -5,7 +5,7 @@ For models in which a person is a row, x ~ N(mu, S) given what they said so far,
     S' = S - S d_j d_j' S / (noise + d_j' S d_j)
 
 and the mean variance of their predictions, sum_i p_i d_i' S d_i, falls by d_j' S M S d_j / (noise + d_j' S d_j) with
-M = sum_i p_i d_i d_i'. That is the gain of an answer; p_i is the chance that the person ever meets item i. For other models the
+M = sum_i p_i d_i d_i'. That is the gain of an answer; p_i is the popularity of item i. For other models the
 gain is the entropy of the item's ratings. "I have not seen it" is an answer as well: whoever knows some items and not others is
 compared with the people of the training data, which tells what else they may know.
 """
@@ -71,6 +71,12 @@ class Questionnaire:
         counts = np.bincount(self.answers.data.interactions.items, minlength=n_items)
         return np.asarray((counts + 1 / max(n_items, 1)) / (len(self.answers.data.users) + 1), np.float64)
 
+    @cached_property
+    def met(self) -> list[Floats]:
+        """M of each row model: the mean outer product of the designs of what people meet."""
+        shares = (self.popularity / self.popularity.sum()).astype(np.float32)[:, None]
+        return [np.asarray((model.design * shares).T @ model.design, np.float32) for model in self.rows]
+
     def ask(self, history: Histories, unseen: Rows, n: int) -> tuple[Rows, Floats, Floats]:
         """The n best items to ask, their gains, and the chances that they are known.
 
@@ -84,12 +90,11 @@ class Questionnaire:
         open_ = np.ones(len(chance), np.bool_)
         open_[rated], open_[unseen] = False, False
         spreads = [self._spread(model, rated) for model in self.rows]
-        met = [self._met(model, chance) for model in self.rows]
         likely = np.argsort(-np.where(open_, chance, -1.0), kind="stable")[: min(LIKELY + n, int(open_.sum()))]
         asked: list[int] = []
         gains: list[float] = []
         for _ in range(min(n, len(likely))):
-            gain = np.where(open_[likely], self._gain(spreads, met, likely) * chance[likely], -np.inf)
+            gain = np.where(open_[likely], self._gain(spreads, likely) * chance[likely], -np.inf)
             place = int(gain.argmax())
             best = int(likely[place])
             asked.append(best)
@@ -120,12 +125,12 @@ class Questionnaire:
         alike = np.bincount(events.items, weight[events.users], len(everybody))
         return np.asarray(OWN * alike + (1 - OWN) * everybody, np.float64)
 
-    def _gain(self, spreads: list[Floats], met: list[Floats], items: NDArray[np.int64]) -> NDArray[np.float64]:
+    def _gain(self, spreads: list[Floats], items: NDArray[np.int64]) -> NDArray[np.float64]:
         """What an answer about each of the items would tell."""
         if not self.rows:
             return self.entropy[items]
         total = np.zeros(len(items))
-        for model, spread, m in zip(self.rows, spreads, met, strict=True):
+        for model, spread, m in zip(self.rows, spreads, self.met, strict=True):
             design = model.design[items]
             reach = design @ spread
             told = np.einsum("ik,ik->i", reach @ m, reach)
@@ -136,9 +141,6 @@ class Questionnaire:
         design = model.design[rated].astype(np.float64)
         return np.linalg.inv(model.prior.precision + design.T @ design / model.noise).astype(np.float32)
 
-    def _met(self, model: RowModel, chance: NDArray[np.float64]) -> Floats:
-        weighted = model.design * (chance / chance.sum()).astype(np.float32)[:, None]
-        return np.asarray(weighted.T @ model.design, np.float32)
 
 
 def questions(answers: Answers, history: Histories, unseen: Rows, n: int) -> pl.DataFrame:

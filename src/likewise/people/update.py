@@ -27,7 +27,7 @@ from likewise.people.recency import aged
 from likewise.shapes import Rows
 from likewise.solvers.base import Run, Solver
 
-SWEEPS = 1
+ROUNDS = 1
 """Rounds of items, then people. One recovers what a refit would find; a second costs as much again."""
 
 
@@ -54,12 +54,13 @@ class Updated:
     notes: list[str]
 
 
-def update(answers: Answers, solver: Solver, new: Dataset, half_life: float | None = None, seed: int = 0) -> Updated:
+def update(answers: Answers, solver: Solver, new: Dataset, half_life: float | None = None, rounds: int = ROUNDS, seed: int = 0) -> Updated:
     """The answers after `new` happened.
 
     Parameters
     ----------
     half_life : days after which an event counts half when rows are solved again; None: all count the same.
+    rounds : times that the items and people touched follow the new events in turn; 0 folds in who and what is new and moves nobody else.
 
     Raises
     ------
@@ -68,16 +69,18 @@ def update(answers: Answers, solver: Solver, new: Dataset, half_life: float | No
     """
     if not len(new):
         raise InputError("there is nothing to learn from: the new data has no events")
+    if rounds < 0:
+        raise InputError(f"rounds must be 0 or more; got {rounds}")
     data = extended(answers.data, new)
     start = perf_counter()
     people, items = data.users.rows(new.users.ids), data.items.rows(new.items.ids)
     notes = []
-    if solver.name == "closed_form":
+    if solver.name == "closed_form" and rounds:
         data = replace(data, encoders={})  # solved anew, so new feature values count as well
         fitted = solver.fit(answers.fitted.config, data, Run(seed=seed)).model
         notes.append(f"{type(answers.fitted.config).__name__} is made of counts over the whole table, so it was solved again")
     else:
-        fitted = refine(answers.fitted, data, np.sort(people), np.sort(items), half_life)
+        fitted = refine(answers.fitted, data, np.sort(people), np.sort(items), half_life, rounds)
     before = answers.data
     return Updated(
         Answers(fitted, data), len(data.users) - len(before.users), len(data.items) - len(before.items), len(people), len(items), len(new),
@@ -85,7 +88,7 @@ def update(answers: Answers, solver: Solver, new: Dataset, half_life: float | No
     )  # fmt: skip
 
 
-def refine(fitted: FittedModel[Any], data: Dataset, people: Rows, items: Rows, half_life: float | None = None, sweeps: int = SWEEPS) -> Any:
+def refine(fitted: FittedModel[Any], data: Dataset, people: Rows, items: Rows, half_life: float | None = None, rounds: int = ROUNDS) -> Any:
     """The model with these people's and items' rows following the whole history again, the others as they were."""
     by_user, by_item = aged(data.interactions.by_user, half_life), aged(data.interactions.by_item, half_life)
 
@@ -99,7 +102,7 @@ def refine(fitted: FittedModel[Any], data: Dataset, people: Rows, items: Rows, h
 
     fitted = follow(fitted, "item", items[items >= fitted.n_items])
     fitted = follow(fitted, "user", people[people >= fitted.n_users])
-    for _ in range(sweeps):
+    for _ in range(rounds):
         fitted = follow(fitted, "item", items)
         fitted = follow(fitted, "user", people)
     return fitted
