@@ -7,6 +7,8 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
+from torch.optim.adam import adam
+from torch.optim.adamw import adamw
 
 from likewise.models.networks.layers import Table
 from likewise.solvers.gradient.steps import SGD, Adagrad, Adam, AdamW, LazyAdam, Optimizer
@@ -48,53 +50,65 @@ def stepper(settings: Optimizer, net: nn.Module) -> Stepper:
 
 
 class Dense(Stepper):
-    """torch's own SGD, Adam and AdamW, fused."""
+    """SGD, Adam and AdamW by torch's fused kernels.
 
-    def __init__(self, settings: Optimizer, learning: Mapping[str, nn.Parameter], undecayed: set[str]) -> None:
-        self.names = list(learning)
-        decay = settings.weight_decay
-        groups = [
-            {"params": [p for n, p in learning.items() if n not in undecayed], "weight_decay": decay},
-            {"params": [p for n, p in learning.items() if n in undecayed], "weight_decay": 0.0},
-        ]
-        groups = [group for group in groups if group["params"]]
-        self.by_name = dict(learning)
-        self.momentum_key = "momentum" if isinstance(settings, SGD) else "betas"
-        self.decay = decay if isinstance(settings, SGD) else 0.0
-        self.optimizer: torch.optim.Optimizer
-        if isinstance(settings, SGD):
-            for group in groups:
-                group["weight_decay"] = 0.0
-            self.optimizer = torch.optim.SGD(groups, lr=settings.lr, momentum=settings.momentum, fused=True)
-            self.decayed: list[Tensor] = [p for n, p in learning.items() if n not in undecayed]
-        elif isinstance(settings, Adam):
-            self.optimizer = torch.optim.Adam(groups, lr=settings.lr, betas=settings.betas, eps=settings.eps, fused=True)
-        elif isinstance(settings, AdamW):
-            self.optimizer = torch.optim.AdamW(groups, lr=settings.lr, betas=settings.betas, eps=settings.eps, fused=True)
+    The kernels are called without torch's optimiser classes, whose first step imports the compiler: two seconds for nothing.
+    """
 
+    def __init__(self, settings: SGD | Adam | AdamW, learning: Mapping[str, nn.Parameter], undecayed: set[str]) -> None:
+        self.settings, self.learning, self.undecayed = settings, dict(learning), undecayed
+        moments = 1 if isinstance(settings, SGD) else 2
+        self.moments = {name: tuple(torch.zeros_like(p) for _ in range(moments)) for name, p in learning.items()}
+        self.counts = {name: torch.zeros((), device=p.device) for name, p in learning.items()}
+
+    @torch.no_grad()
     def step(self, rate: float, momentum: float | None) -> None:
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-            if momentum is not None:
-                group[self.momentum_key] = momentum if self.momentum_key == "momentum" else (momentum, group["betas"][1])
-        if self.decay:
-            with torch.no_grad():
-                torch._foreach_mul_(self.decayed, 1 - rate * self.decay)
-        self.optimizer.step()
+        moving = [name for name, p in self.learning.items() if p.grad is not None]
+        for names, decay in (
+            ([n for n in moving if n not in self.undecayed], self.settings.weight_decay),
+            ([n for n in moving if n in self.undecayed], 0.0),
+        ):
+            if names and isinstance(self.settings, SGD):
+                self._descend(self.settings, names, decay, rate, momentum)
+            elif names and isinstance(self.settings, Adam | AdamW):
+                self._adam(self.settings, names, decay, rate, momentum)
+
+    def _descend(self, settings: SGD, names: list[str], decay: float, rate: float, momentum: float | None) -> None:
+        share = settings.momentum if momentum is None or not settings.momentum else momentum
+        for name in names:
+            p, (velocity,) = self.learning[name], self.moments[name]
+            if decay:
+                p.mul_(1 - rate * decay)
+            if p.grad is not None:
+                p.add_(velocity.mul_(share).add_(p.grad) if share else p.grad, alpha=-rate)
+
+    def _adam(self, settings: Adam | AdamW, names: list[str], decay: float, rate: float, momentum: float | None) -> None:
+        (adamw if isinstance(settings, AdamW) else adam)(
+            [self.learning[n] for n in names],
+            [g for n in names if (g := self.learning[n].grad) is not None],
+            [self.moments[n][0] for n in names],
+            [self.moments[n][1] for n in names],
+            [],
+            [self.counts[n] for n in names],
+            fused=True,
+            amsgrad=False,
+            beta1=settings.betas[0] if momentum is None else momentum,
+            beta2=settings.betas[1],
+            lr=rate,
+            weight_decay=decay,
+            eps=settings.eps,
+            maximize=False,
+        )
 
     def state(self) -> dict[str, Tensor]:
-        return {
-            f"{name}:{key}": value
-            for name, p in self.by_name.items()
-            for key, value in self.optimizer.state.get(p, {}).items()
-            if isinstance(value, Tensor)
-        }
+        moments = {f"{name}:{n}": moment for name, each in self.moments.items() for n, moment in enumerate(each)}
+        return moments | {f"{name}:count": count for name, count in self.counts.items()}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        for tag, value in state.items():
-            name, key = tag.rsplit(":", 1)
-            p = self.by_name[name]
-            self.optimizer.state[p][key] = value.to(p.device).clone()
+        for name, moments in self.moments.items():
+            self.counts[name].copy_(state[f"{name}:count"])
+            for n, moment in enumerate(moments):
+                moment.copy_(state[f"{name}:{n}"])
 
 
 class Lazy(Stepper):
