@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -18,13 +18,16 @@ from likewise.shapes import Rows
 
 
 def in_kind(frame: pl.DataFrame, asked_with: object = None) -> Any:
-    """A polars frame as the kind of frame or column that was asked with; without one, pandas if it is installed, else polars."""
+    """A polars frame as the kind of frame or column that was asked with; without one, pandas if the caller has imported it, else polars.
+
+    Importing pandas unasked would cost the first answer of a process half a second.
+    """
     module = type(asked_with).__module__.partition(".")[0]
     if module == "polars":
         return frame
     if module == "pyarrow":
         return frame.to_arrow()
-    return frame.to_pandas() if module == "pandas" or find_spec("pandas") else frame
+    return frame.to_pandas() if module == "pandas" or "pandas" in sys.modules else frame
 
 
 def as_list(ids: Any) -> tuple[list[Any] | pl.Series, bool]:
