@@ -121,7 +121,7 @@ def test_bad_input_gets_one_clear_line(rec):
             rec.visitor({4: wrong})
     with pytest.raises(InputError, match="ratings must be from"):
         rec.visitors(FRAME.with_columns(rating=pl.lit(9.0)))
-    with pytest.raises(InputError, match="without user features|no user feature"):
+    with pytest.raises(InputError, match=r"without user features|no user feature"):
         rec.visitor(features={"shoe size": 44})
     with pytest.raises(InputError, match="half_life"):
         rec.visitor(history=[4, 5], half_life=3)

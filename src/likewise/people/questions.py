@@ -29,9 +29,9 @@ DRAWS = 8
 """Draws of a posterior that are asked; their gains are averaged."""
 LIKELY = 500
 """Items most likely known, among which questions are chosen."""
-OWN = 0.5
+OWN = 0.8
 """Weight of a person's own knowledge beside everybody's, when people are compared by what they know."""
-EVIDENCE = 15
+EVIDENCE = 40
 """Answers that count in full when people are compared; more are tempered to as many, or one person alone would be left."""
 
 
