@@ -34,12 +34,12 @@ SMALL: dict[str, list[dict[str, Any]]] = {
                     "model": {"name": "dot", "factors": 3, "bias": False},
                     "solver": {"name": "als", "unobserved": 0.1, "l2": 0.05, "sweeps": 2},
                 },
-                {"model": {"name": "ease", "l2": 20.0}},
+                {"model": {"name": "ease", "l2": 20.0, "item_power": 0.5}},
             ),
             "weights": (0.6, 0.4),
         }
     ],
-    "ease": [{"l2": 20.0}, {"l2": 20.0, "neighbours": 8, "zero_diagonal": False}],
+    "ease": [{"l2": 20.0, "item_power": 0.5}, {"l2": 20.0, "item_power": 1.0, "neighbours": 8, "zero_diagonal": False}],
 }
 """Settings of each model on small data; a model that is not named is tested with its defaults."""
 

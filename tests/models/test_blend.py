@@ -17,7 +17,7 @@ from likewise.solvers.stack import Stack
 
 PARTS = (
     {"model": {"name": "dot", "factors": 4, "bias": False}, "solver": {"name": "als", "unobserved": 0.1, "l2": 0.02, "sweeps": 3}},
-    {"model": {"name": "ease", "l2": 5.0}},
+    {"model": {"name": "ease", "l2": 5.0, "item_power": 0.5}},
     {"model": {"name": "popularity"}, "solver": {"name": "closed_form"}},
 )
 

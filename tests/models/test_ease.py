@@ -37,7 +37,8 @@ def naive(data: Dataset, settings: EASE) -> np.ndarray:
     g = (x * w[:, None]).T @ x
     own = np.diag(g)
     assert settings.l2 is not None
-    ridge = settings.l2 * (own / own.mean()) ** settings.item_power + settings.dropout / (1 - settings.dropout) * own
+    item_power = 0.5 if settings.item_power is None else settings.item_power
+    ridge = settings.l2 * (own / own.mean()) ** item_power + settings.dropout / (1 - settings.dropout) * own
     p = np.linalg.inv(g + np.diag(ridge))
     return np.eye(len(p)) - (p / np.diag(p) if settings.zero_diagonal else p * ridge)
 
@@ -70,8 +71,8 @@ def test_weights_are_the_formula(settings: EASE, users: int) -> None:
 @pytest.mark.parametrize("zero_diagonal", [True, False])
 def test_all_neighbours_are_the_whole_solution(zero_diagonal: bool) -> None:
     data = likes(share=0.6)
-    dense = EASE(l2=5.0, zero_diagonal=zero_diagonal).solve(data)
-    local = EASE(l2=5.0, zero_diagonal=zero_diagonal, neighbours=23)
+    dense = EASE(l2=5.0, item_power=0.5, zero_diagonal=zero_diagonal).solve(data)
+    local = EASE(l2=5.0, item_power=0.5, zero_diagonal=zero_diagonal, neighbours=23)
     weights, left = local._sparse(dense.known, data.n_items, 24)
     r, c = np.divmod(np.arange(625, dtype=np.int32), 25)
     assert dense.weights.dense is not None

@@ -34,9 +34,10 @@ if TYPE_CHECKING:
     from likewise.data.dataset import Dataset
 
 L2 = (25.0, 50.0, 100.0, 200.0, 400.0, 700.0, 1200.0, 2000.0)
+ITEM_POWER = (0.0, 0.5, 1.0)
 DENSE_ITEMS = 16_000
 """Largest catalogue that keeps all weights when nothing is said: a matrix of 1 GB."""
-SPARSE_NEIGHBOURS = 200
+SPARSE_NEIGHBOURS = 150
 
 
 @dataclass(frozen=True)
@@ -49,14 +50,14 @@ class EASE(Model):
         Penalty of an item of mean popularity, in likes. None chooses it on an inner split.
     user_power : float, 0 or more
         A user weighs (length of history) ^ -user_power; 0 is the published EASE.
-    item_power : float
-        An item's penalty grows with its popularity to this power; 0 is the published EASE.
+    item_power : float or None
+        An item's penalty grows with its popularity to this power; 0 is the published EASE. None chooses it on an inner split.
     dropout : float in [0, 1)
         Share of likes imagined to be missing.
     zero_diagonal : bool
         Whether an item may not predict itself.
     neighbours : int, at least 1, or None
-        Weights kept for each item; None keeps all in catalogues of up to 16,000 items and 200 in larger ones.
+        Weights kept for each item; None keeps all in catalogues of up to 16,000 items and 150 in larger ones.
     positive : str or None
         Ratings that are likes, such as ">=4"; None takes every event.
     rating_power : float, 0 or more
@@ -70,7 +71,7 @@ class EASE(Model):
 
     l2: float | None = None
     user_power: float = 0.5
-    item_power: float = 0.5
+    item_power: float | None = None
     dropout: float = 0.0
     zero_diagonal: bool = True
     neighbours: int | None = None
@@ -85,7 +86,7 @@ class EASE(Model):
             raise InputError(f"l2 must be above 0, or None to choose it; got {self.l2}")
         if not (np.isfinite(self.user_power) and self.user_power >= 0):
             raise InputError(f"user_power must be 0 or more; got {self.user_power}")
-        if not np.isfinite(self.item_power):
+        if self.item_power is not None and not np.isfinite(self.item_power):
             raise InputError(f"item_power must be a number; got {self.item_power}")
         if not 0 <= self.dropout < 1:
             raise InputError(f"dropout must be in [0, 1); got {self.dropout}")
@@ -95,17 +96,18 @@ class EASE(Model):
 
     def choices(self) -> dict[str, tuple[Any, ...]]:
         """Values to try of the settings left open."""
-        return {} if self.l2 is not None else {"l2": L2}
+        open_ones = {"l2": L2, "item_power": ITEM_POWER}
+        return {name: values for name, values in open_ones.items() if getattr(self, name) is None}
 
     def solve(self, data: Dataset) -> FittedEASE:
-        """The fitted model; an l2 left open is 400.
+        """The fitted model; settings left open are l2=400 and item_power=0.5.
 
         Raises InputError if no event is a like.
         """
         events = data.interactions
         rule = LikeRule.of(events, self.positive, self.rating_power)
         known = replace(rule.likes(events.by_user), times=None)
-        config = self if self.l2 is not None else replace(self, l2=400.0)
+        config = replace(self, l2=self.l2 or 400.0, item_power=0.5 if self.item_power is None else self.item_power)
         kept = config._kept(events.n_items)
         weights, left = config._dense(known, events.n_items) if kept is None else config._sparse(known, events.n_items, kept)
         return FittedEASE(config, known, weights, left, _usual(known, weights), rule)
@@ -114,7 +116,7 @@ class EASE(Model):
         """The penalty of each item, float32 [item], from the diagonal of X' W X."""
         liked = own[own > 0]
         share = np.where(own > 0, own / (liked.mean() if len(liked) else 1.0), 1.0)
-        return np.asarray(float(self.l2 or 0) * share**self.item_power + self.dropout / (1 - self.dropout) * own, np.float32)
+        return np.asarray(float(self.l2 or 0) * share ** (self.item_power or 0) + self.dropout / (1 - self.dropout) * own, np.float32)
 
     def _kept(self, n_items: int) -> int | None:
         kept = SPARSE_NEIGHBOURS if self.neighbours is None and n_items > DENSE_ITEMS else self.neighbours
