@@ -22,6 +22,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 log = logging.getLogger("likewise.serving.access")
+faults = logging.getLogger("likewise.serving")
 GIVEN_ID = re.compile(rb"[A-Za-z0-9_.-]{8,64}")
 OPEN = ("/health/", "/explore", "/openapi.json", "/favicon.ico")
 """Addresses that tell nothing of people or the model."""
@@ -79,6 +80,10 @@ class Guard:
         except TimeoutError:
             if not started:
                 await _refuse(sending, Refused(503, "the answer took too long; ask for less", ((b"retry-after", b"1"),)), request_id)
+        except Exception as error:  # nothing of it may reach the client
+            faults.error("request failed", exc_info=error, extra={"request_id": request_id})
+            if not started:
+                await _refuse(sending, Refused(500, "the service failed; its log has the reason under this request id"), request_id)
         finally:
             seconds = perf_counter() - start
             route = getattr(scope.get("route"), "path", "none")

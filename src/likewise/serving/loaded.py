@@ -14,6 +14,7 @@ import numpy as np
 from likewise.answers import ListRequest
 from likewise.artifact.folder import MANIFEST, read_manifest
 from likewise.data.interactions import Histories
+from likewise.people.questions import Questionnaire
 from likewise.people.reasons import reasons_of
 from likewise.ranking.catalogue import is_set
 from likewise.ranking.single import best_of
@@ -161,6 +162,11 @@ class Loaded:
         """The mean of the users' factors, from which a person's taste points."""
         factors = self.answers.fitted.factors("user")
         return 0.0 if factors is None else np.asarray(factors[:: max(1, len(factors) // 50_000)]).mean(0)
+
+    @cached_property
+    def questionnaire(self) -> Questionnaire:
+        """What to ask whom next."""
+        return Questionnaire(self.answers)
 
     @cached_property
     def filters(self) -> list[dict[str, Any]]:

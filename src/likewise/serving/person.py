@@ -14,7 +14,7 @@ from likewise.answers import Answers
 from likewise.data.csr import CSR
 from likewise.data.interactions import Histories
 from likewise.people.update import features_of
-from likewise.people.visitor import Visitor, check_rating, visitor, with_entry
+from likewise.people.visitor import check_rating, visitor, with_entry
 from likewise.serving.feedback.recent import Did
 from likewise.shapes import Floats
 
@@ -52,10 +52,6 @@ class Person:
         name, unknown = json.dumps(self.id), json.dumps([str(one) for one in self.unknown]) if self.unknown else "[]"
         text = f'{{"id":{name},"status":"{self.status}","history":{len(self.history.rows)},"feedback":{self.events},"unknown":{unknown}}}'
         return text.encode()
-
-    def visitor(self, answers: Answers) -> Visitor:
-        """The same person for what a visitor can be asked."""
-        return Visitor(answers, self.history, self.features)
 
 
 def known_person(answers: Answers, user_id: str, row: int, did: Did) -> Person:

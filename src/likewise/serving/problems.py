@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -15,7 +14,6 @@ from starlette.exceptions import HTTPException
 from likewise.errors import ArtifactError, LikewiseError, UnknownIdError
 from likewise.serving.feedback.store import DatabaseAwayError, KeyReusedError
 
-log = logging.getLogger("likewise.serving")
 MEDIA_TYPE = "application/problem+json"
 MEANINGS = {
     400: "The request can be read but not answered: a condition, a knob or a rating that this model does not allow",
@@ -84,7 +82,7 @@ async def on_invalid(request: Request, error: Any) -> Response:
 async def on_likewise(request: Request, error: Exception) -> Response:
     """What the library refuses in one clear line."""
     if isinstance(error, ArtifactError):
-        return await on_fault(request, error)
+        raise error  # its message names folders
     if isinstance(error, DatabaseAwayError):
         return answer(request, 503, str(error), {"Retry-After": "2"})
     if isinstance(error, KeyReusedError):
@@ -92,18 +90,11 @@ async def on_likewise(request: Request, error: Exception) -> Response:
     return answer(request, 404 if isinstance(error, UnknownIdError) else 400, str(error))
 
 
-async def on_fault(request: Request, error: Exception) -> Response:
-    """What nobody expected: the trace goes to the log alone."""
-    log.error("request failed", exc_info=error, extra={"request_id": request_id(request)})
-    return answer(request, 500, "the service failed; its log has the reason under this request id")
-
-
 def install(app: FastAPI) -> None:
     """Answer every error with a problem document."""
     app.add_exception_handler(HTTPException, on_http)
     app.add_exception_handler(RequestValidationError, on_invalid)
     app.add_exception_handler(LikewiseError, on_likewise)
-    app.add_exception_handler(Exception, on_fault)
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 import numpy as np
 from fastapi import APIRouter, Request, Response
@@ -139,10 +138,9 @@ def _scores(model: Loaded, person: Person, asked: schemas.ScoreRequest, request_
 
 
 def _questions(model: Loaded, person: Person, asked: schemas.QuestionRequest, request_id: str) -> Response:
-    skip = [model.items.id(row) for row in (find(model.items, raw) for raw in asked.asked) if row >= 0]
-    frame: Any = person.visitor(model.answers).questions(asked.n, asked=skip)
-    ids = [str(raw) for raw in frame["item_id"]]
-    rows = [find(model.items, raw) for raw in ids]
+    skip = [row for row in (find(model.items, raw) for raw in asked.asked) if row >= 0]
+    found, _, _ = model.questionnaire.ask(person.history, np.array(sorted(set(skip)), np.int32), asked.n)
+    rows = [int(row) for row in found]
     items = wire.listed([model.fragment(row) for row in rows], model.responses(person, rows), b"question")
     return wire.envelope(items, person.wire, model.wire, request_id)
 
