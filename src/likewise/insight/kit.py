@@ -31,7 +31,7 @@ class Insight:
 
     def items(self) -> Biases:
         """Items loved and hated beyond what the factors explain, with intervals."""
-        return biases(self.answers, "item")
+        return self._items
 
     def users(self) -> Biases:
         """Generous and strict users, with intervals."""
@@ -84,6 +84,10 @@ class Insight:
     def coverage(self, k: int = 10, seed: int = 0) -> Coverage:
         """Popularity of what lists of k show, against the catalogue's."""
         return coverage(self.answers, k, seed=seed)
+
+    @cached_property
+    def _items(self) -> Biases:
+        return biases(self.answers, "item")
 
     @cached_property
     def _item_axes(self) -> Axes:

@@ -46,7 +46,7 @@ class Weak:
 
     @property
     def worst(self) -> pl.DataFrame:
-        """Parts that are worse than the whole beyond doubt, those furthest from it first."""
+        """Parts whose whole interval is worse than the whole test, those furthest from it first; of forty parts one is by chance."""
         gap = ((pl.col("value") - pl.col("overall")).abs() / pl.col("overall")).alias("gap")
         return self.frame.filter("worse").with_columns(gap).sort("gap", descending=True, maintain_order=True).drop("gap")
 
@@ -147,7 +147,7 @@ def _groups(answers: Answers, held: Held) -> list[tuple[str, str, NDArray[np.boo
     for segment, column in (("activity", activity.astype(np.float64)), ("mainstream", mainstream)):
         mine = np.where(known, column[held.users], np.nan)
         edges = np.unique(np.nanquantile(mine, [1 / 3, 2 / 3])) if known.any() else np.empty(0)
-        for n, word in enumerate(("least", "middle", "most") if len(edges) == 2 else ()):
+        for n, word in enumerate(("lowest", "middle", "highest") if len(edges) == 2 else ()):
             groups.append((segment, f"{word} third", known & (np.searchsorted(edges, mine) == n)))
     features = answers.data.user_features
     for block in () if features is None else features.blocks:
