@@ -26,6 +26,7 @@ from likewise.models.dot import Dot
 from likewise.models.draws import FieldDraws
 from likewise.models.link import Link
 from likewise.models.observed import Observed
+from likewise.models.rows import RowModel, RowPrior
 from likewise.shapes import Floats, Rows
 
 TAIL = 3
@@ -147,6 +148,16 @@ class FittedPosterior(FittedModel[Floats]):
         draws = (self.users if side == "user" else self.items).rows[:, :, -1].astype(np.float32) * np.float32(self.observed.unit)
         centred = draws - draws.mean(0)
         return centred.mean(1), centred.std(1)
+
+    def row_models(self) -> list[RowModel]:
+        """One a draw, in the units of the rows."""
+        models = []
+        for draw in range(self.n_draws):
+            design = self._item_draws[:, draw].copy()
+            design[:, -1] = 1
+            prior = RowPrior(self.users.nobody[draw], self.users.precision[draw].astype(np.float32))
+            models.append(RowModel(prior, design, float(1 / self.observed.alpha[draw])))
+        return models
 
     def factors(self, side: Side) -> Floats:
         """Directions of the mean score: the right side of its truncated singular value decomposition, [row, factor]."""
