@@ -1,0 +1,230 @@
+"""The bars of lists: what is shown next, beside implicit's ALS and plain EASE, on four data sets; speed of the solvers and of an answer.
+
+The presets choose everything on inner splits of the training table; implicit runs with the settings that its adapter has tuned.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from benchmarks.bars._bars import Board, run
+from benchmarks.bars.sequences import leave_last_out
+from benchmarks.contenders import contender
+from benchmarks.install_peers import python_of, status
+from benchmarks.measure import likewise
+from benchmarks.suites import split_of, suites
+
+PLAIN_EASE = """
+[preset]
+about = "EASE as published, its penalty chosen on an inner split"
+task = "list"
+[model]
+name = "ease"
+user_power = 0.0
+item_power = 0.0
+[solver]
+name = "closed_form"
+"""
+FIXED_ALS = ("--set", "solver.unobserved=0.2", "--set", "solver.l2=0.0095")
+"""ML-1M's settings as the inner split finds them, so that the time is that of one fit."""
+
+INVERSE = """
+import json, sys
+from time import perf_counter
+import numpy as np, polars as pl
+from likewise.data.dataset import Dataset
+from likewise.models.ease import EASE
+from likewise.models.gram import activity_weights, dense_gram
+data = Dataset.of(pl.read_parquet(sys.argv[1], columns=["user_id", "item_id"]))
+model = EASE(l2=500.0, item_power=0.5)
+likes = data.interactions.by_user
+matrix = dense_gram(likes, activity_weights(likes, 0.5), data.n_items) + 500 * np.eye(data.n_items, dtype=np.float32)
+model.solve(data)
+ours, bare = [], []
+for _ in range(3):  # in turns, so that other work on the machine meets both
+    start = perf_counter(); np.linalg.inv(matrix); bare.append(perf_counter() - start)
+    start = perf_counter(); model.solve(data); ours.append(perf_counter() - start)
+print(json.dumps({"ratio": min(ours) / min(bare)}))
+"""
+
+ANSWER = """
+import json, sys
+from time import perf_counter
+import numpy as np, polars as pl
+from likewise.data.dataset import Dataset
+from likewise.data.interactions import Histories
+from likewise.models.blend import Blend
+from likewise.ranking.topk import rank_model
+from likewise.solvers.base import Run
+from likewise.solvers.stack import Stack
+rng = np.random.default_rng(0)
+pairs = np.unique(np.column_stack([rng.integers(0, 20_000, 600_000), (10_000 * rng.random(600_000) ** 2).astype(int)]), axis=0)
+data = Dataset.of(pl.DataFrame({"user_id": pairs[:, 0], "item_id": pairs[:, 1]}))
+parts = (
+    {"model": {"name": "dot", "factors": 128, "bias": False}, "solver": {"name": "als", "unobserved": 0.2, "l2": 0.01, "sweeps": 2}},
+    {"model": {"name": "ease", "l2": 400.0, "item_power": 0.5}},
+)
+model = Stack().fit(Blend(parts, (0.7, 0.3)), data, Run()).model
+likes = Histories.of(dict.fromkeys(range(0, 5_000, 100), 1.0))
+seen = likes.csr(model.n_items)
+
+def best(work):
+    times = []
+    for _ in range(50):
+        start = perf_counter(); work(); times.append(perf_counter() - start)
+    return 1000 * min(times)
+
+seven = np.array([7], np.int32)
+person, had = model.people(seven), data.interactions.by_user.take(seven).csr(model.n_items)
+found = {"known": best(lambda: rank_model(model, person, 10, had))}
+found["new"] = best(lambda: rank_model(model, model.fold_in(likes), 10, seen))
+print(json.dumps(found))
+"""
+
+
+def bars(board: Board) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "plain-ease.toml").write_text(PLAIN_EASE)
+        _movielens(board, folder)
+        _gowalla(board, folder)
+        _leave_one_out(board, folder)
+        _costs(board)
+
+
+def _movielens(board: Board, folder: Path) -> None:
+    small, large, latest = (
+        (board.data(f"splits/topn-{name}.train.parquet"), board.data(f"splits/topn-{name}.test.parquet"))
+        for name in ("ml-100k", "ml-1m", "ml-latest-small")
+    )
+    wanted = (
+        ("ML-100K", small, "als", "ndcg@10", 0.444),
+        ("ML-100K", small, "top-n", "ndcg@10", 0.450),
+        ("ML-100K", small, "top-n", "ndcg@100", 0.540),
+        ("ML-1M", large, "ease", "ndcg@10", 0.437),
+        ("ML-1M", large, "top-n", "ndcg@10", 0.439),
+        ("ML-1M", large, "top-n", "ndcg@100", 0.482),
+        ("ML-1M", large, "softmax", "ndcg@10", 0.42),
+    )
+    for title, tables, preset, figure, bound in wanted:
+        value = lambda tables=tables, preset=preset, figure=figure: board.median(*tables, preset, figure, "--rank")  # noqa: E731
+        board.at_least(f"{preset}, {title}, {figure}", value, bound, accuracy=True)
+    for title, tables in (("ML-100K", small), ("ML-1M", large)):
+        board.true(
+            f"top-n better than plain EASE, {title}, NDCG@10, paired interval",
+            lambda tables=tables: _gap(board, tables, "top-n", folder / "plain-ease.toml")["low"] > 0,
+        )
+    board.true(
+        "softmax not worse than plain EASE, ML-1M, NDCG@10, paired interval",
+        lambda: _gap(board, large, "softmax", folder / "plain-ease.toml")["high"] > 0,
+    )
+    for suite, tables, peer in (("topn-ml-100k", small, "als"), ("topn-ml-1m", large, "als-1m"), ("topn-ml-latest-small", latest, "als")):
+        board.true(
+            f"top-n better than implicit's ALS, {suite}, NDCG@10, paired interval",
+            lambda suite=suite, tables=tables, peer=peer: _against_implicit(board, tables, suite, peer, folder) > 0,
+        )
+
+
+def _gowalla(board: Board, folder: Path) -> None:
+    @cache
+    def tables() -> tuple[Path, Path]:
+        for part in ("train", "test"):
+            users, items = [], []
+            for line in board.data(f"gowalla/{part}.txt").read_text().splitlines():
+                user, *liked = map(int, line.split())
+                users += [user] * len(liked)
+                items += liked
+            pl.DataFrame({"user_id": users, "item_id": items}).write_parquet(folder / f"gowalla-{part}.parquet")
+        return folder / "gowalla-train.parquet", folder / "gowalla-test.parquet"
+
+    def record(figure: str) -> float:
+        return float(board.record(*tables(), "top-n", "--rank")[figure])
+
+    board.at_least("top-n, Gowalla, Recall@20", lambda: record("recall@20"), 0.182, accuracy=True)
+    board.at_least("top-n, Gowalla, NDCG@20", lambda: record("ndcg@20"), 0.153, accuracy=True)
+    board.at_most("top-n, Gowalla, fit, minutes", lambda: record("fit_seconds") / 60, 20)
+    board.at_most("top-n, Gowalla, memory, GB", lambda: record("outside_mb") / 1024, 16)
+
+
+def _leave_one_out(board: Board, folder: Path) -> None:
+    train, test, _ = leave_last_out(board.data("ml-1m/ratings.parquet"), folder)
+    for figure, bound in (("sampled_hit@10", 0.725), ("sampled_ndcg@10", 0.452)):
+        value = lambda figure=figure: board.median(train, test, "top-n", figure, "--protocol", "loo99")  # noqa: E731
+        board.at_least(f"top-n, ML-1M, last film among 99 sampled, {figure}", value, bound, accuracy=True)
+
+
+def _costs(board: Board) -> None:
+    large = board.data("splits/topn-ml-1m.train.parquet"), board.data("splits/topn-ml-1m.test.parquet")
+
+    @cache
+    def implicit() -> dict[str, Any]:
+        found = contender("implicit:als-1m", "peer").run("list", split_of(suites()["topn-ml-1m"]), 0, 2)
+        if "problem" in found:
+            raise RuntimeError(found["problem"])
+        return found
+
+    @cache
+    def ours() -> dict[str, Any]:
+        command = [*likewise(), "bench", large[0], "--test", large[1], "--preset", "als", *FIXED_ALS, "--rank", "--json"]
+        return board.run(command, threads=2).json()
+
+    @cache
+    def answer() -> dict[str, float]:
+        return board.run([sys.executable, "-c", ANSWER]).json()
+
+    board.at_least("als, 128 factors, ML-1M, NDCG@10 above implicit's", lambda: ours()["ndcg@10"] - implicit()["ndcg@10"], 0.0)
+    board.at_most("its time over implicit's, two threads", lambda: ours()["fit_seconds"] / implicit()["fit_seconds"], 1.0)
+    board.at_most(
+        "EASE, ML-1M, time over that of the bare inverse", lambda: board.run([sys.executable, "-c", INVERSE, large[0]]).json()["ratio"], 1.2
+    )
+    board.at_most("top-n, 10,000 items, somebody known, milliseconds", lambda: answer()["known"], 1.5)
+    board.at_most("top-n, 10,000 items, somebody new with 50 likes, milliseconds", lambda: answer()["new"], 3.0)
+
+
+def _gap(board: Board, tables: tuple[Path, Path], ours: str, theirs: Path) -> dict[str, float]:
+    """Paired 95 % interval of the difference in NDCG@10, ours minus theirs."""
+    done = board.run([*likewise(), "compare", tables[0], "--test", tables[1], "--presets", f"{theirs},{ours}", "--json"])
+    for about in json.loads(done.output)["models"].values():
+        if (gap := about["differences"].get("ndcg@10")) is not None:
+            return dict(gap)
+    raise RuntimeError("the comparison holds no difference in ndcg@10")
+
+
+def _against_implicit(board: Board, tables: tuple[Path, Path], suite: str, model: str, folder: Path) -> float:
+    """Lower end of the paired 95 % interval of the difference in NDCG@10, ours minus implicit's."""
+    if not (known := status("implicit"))["installed"]:
+        raise RuntimeError(str(known["problem"]))
+    split = split_of(suites()[suite])
+    out = folder / f"{suite}.npy"
+    command = [python_of("implicit"), "-m", "benchmarks.peers.implicit", "--task", "list", "--model", model, "--seed", "0"]
+    board.run([*command, "--train", split.arrays[0], "--test", split.arrays[1], "--out", out])
+    model_folder = folder / f"{suite}-model"
+    board.run([*likewise(), "fit", tables[0], "--preset", "top-n", "--out", model_folder])
+    lists = folder / f"{suite}-lists.parquet"
+    board.run([*likewise(), "recommend", model_folder, "-k", "10", "--out", lists])
+    users = np.unique(split.test["user_id"].to_numpy())
+    ranked = pl.read_parquet(lists).filter(pl.col("user_id").is_in(users.tolist())).sort("user_id", "rank")
+    ours = {user[0]: rows["item_id"].to_list() for user, rows in ranked.group_by("user_id", maintain_order=True)}
+    theirs = dict(zip(users.tolist(), np.load(out)[:, :10].tolist(), strict=True))
+    wanted = {user[0]: set(rows["item_id"].to_list()) for user, rows in split.test.group_by("user_id")}
+    gaps = np.array([_ndcg(ours[user], wanted[user]) - _ndcg(theirs[user], wanted[user]) for user in users.tolist()])
+    drawn = np.random.default_rng(0).integers(0, len(gaps), (2_000, len(gaps)))
+    return float(np.quantile(gaps[drawn].mean(1), 0.025))
+
+
+def _ndcg(items: list[int], wanted: set[int]) -> float:
+    gain = 1 / np.log2(np.arange(10) + 2)
+    hits = np.array([item in wanted for item in items[:10]] + [False] * (10 - len(items[:10])))
+    return float((gain * hits).sum() / gain[: min(len(wanted), 10)].sum())
+
+
+if __name__ == "__main__":
+    run("top_n", bars)
