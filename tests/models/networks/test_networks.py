@@ -41,10 +41,11 @@ NETWORKS: list[Network] = [
     TwoTower(4, hidden=(6,), id_dropout=0.2),
     TwoTower(4, join="mlp", join_hidden=(8,)),
     SVDpp(4, history_dropout=0.2),
+    SVDpp(4, mirror=True),
     DLRM(4, bottom=(4,), top=(8,)),
     AutoRec(8, dropout=0.1, scale=0.5),
 ]
-VECTORS = (TwoTower(4), SVDpp(4), AutoRec(8))
+VECTORS = (TwoTower(4), SVDpp(4), SVDpp(4, mirror=True), AutoRec(8))
 
 
 def world(seed: int = 0, users: int = 50, items: int = 30) -> tuple[Dataset, Dataset]:
@@ -198,7 +199,7 @@ def test_svdpp_reads_the_history_and_dlrm_the_context() -> None:
     rated_low = Histories.of({0: 3.0, 1: 3.0})
     silent = Histories(rated_low.indptr, rows(2, 3), rated_low.ratings)
     assert not np.allclose(model.fold_in(rated_low), model.fold_in(silent))
-    dlrm = fitted(7)
+    dlrm = fitted(8)
     people = dlrm.people(rows(1, 1, 1))
     answers = dlrm.score_pairs(people, rows(2, 2, 2), {"where": rows(0, 1, -1)})
     assert len(set(answers.tolist())) == 3

@@ -9,7 +9,7 @@ import numpy as np
 
 from likewise.models.base import Model
 from likewise.models.networks.base import Facts
-from likewise.models.networks.layers import FeatureTower
+from likewise.models.networks.layers import FeatureTower, Table
 from likewise.models.networks.net import Net
 from likewise.models.networks.sums import FittedSums
 from likewise.models.networks.tower import Tower
@@ -28,10 +28,10 @@ def sums_of(config: Model, nets: Sequence[Net], facts: Facts) -> FittedSums:
     data, n = facts.data, len(nets)
     users = joined([net.everyone("user", data.n_users) for net in nets], 1.0)
     items = joined([net.everyone("item", data.n_items) for net in nets], 1 / n)
-    implicit = [net.get_parameter("implicit.weight").detach().cpu().numpy() for net in nets if hasattr(net, "implicit")]
     towers = _tower(nets, "user_tower", 1.0), _tower(nets, "item_tower", 1 / n)
     whole = RowPrior.of_rows(users), RowPrior.of_rows(items)
-    fitted = FittedSums(config, users, items, facts.mean, facts.link, *whole, 1.0, *towers, np.hstack(implicit) if implicit else None)
+    given_by = _beside_each_other(nets, "implicit", 1.0), _beside_each_other(nets, "mirrored", 1 / n)
+    fitted = FittedSums(config, users, items, facts.mean, facts.link, *whole, 1.0, *towers, *given_by)
     given = (
         fitted._given("user", data.by_user, None if facts.user_features is None else facts.user_features.design()),
         fitted._given("item", data.by_item, None if facts.item_features is None else facts.item_features.design()),
@@ -49,6 +49,11 @@ def joined(rows: Sequence[Floats], share: float) -> Floats:
     """Vectors (factors, bias) of several networks as one: factors side by side times `share`, biases averaged."""
     bias = np.mean([r[:, -1] for r in rows], 0)
     return np.column_stack([*(r[:, :-1] * np.float32(share) for r in rows), bias]).astype(np.float32)
+
+
+def _beside_each_other(nets: Sequence[Net], name: str, share: float) -> Floats | None:
+    tables = [layer.weight.detach().cpu().numpy() for net in nets if isinstance(layer := getattr(net, name, None), Table)]
+    return np.hstack(tables) * np.float32(share) if tables else None
 
 
 def _tower(nets: Sequence[Net], name: str, share: float) -> Tower | None:

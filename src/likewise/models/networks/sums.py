@@ -44,7 +44,9 @@ class FittedSums(FittedModel[Floats]):
     user_tower, item_tower : Tower or None
         What features add, factor + 1 wide.
     implicit : float32 [item, factor] or None
-        What having rated an item adds.
+        What having rated an item adds to a person.
+    mirrored : float32 [user, factor] or None
+        What having been rated by a user adds to an item.
     """
 
     config: Model
@@ -58,6 +60,7 @@ class FittedSums(FittedModel[Floats]):
     user_tower: Tower | None = None
     item_tower: Tower | None = None
     implicit: Floats | None = None
+    mirrored: Floats | None = None
 
     @property
     def n_users(self) -> int:
@@ -122,7 +125,8 @@ class FittedSums(FittedModel[Floats]):
             arrays |= {f"{side}_mean": prior.mean, f"{side}_precision": prior.precision}
             if tower is not None:
                 arrays |= {f"{side}_tower.{name}": array for name, array in tower.arrays().items()}
-        return arrays if self.implicit is None else arrays | {"implicit": self.implicit}
+        given = {"implicit": self.implicit, "mirrored": self.mirrored}
+        return arrays | {name: array for name, array in given.items() if array is not None}
 
     @classmethod
     def from_state(cls, config: Model, state: Mapping[str, NDArray[Any]]) -> Self:
@@ -135,7 +139,9 @@ class FittedSums(FittedModel[Floats]):
         priors = RowPrior(state["user_mean"], state["user_precision"]), RowPrior(state["item_mean"], state["item_precision"])
         link = Link(KINDS[int(kind)], low, high)
         towers = tower("user"), tower("item")
-        return cls(config, state["users"], state["items"], mean, link, *priors, noise, *towers, state.get("implicit"))
+        return cls(
+            config, state["users"], state["items"], mean, link, *priors, noise, *towers, state.get("implicit"), state.get("mirrored")
+        )
 
     def _as_people(self, rows: Floats) -> Floats:
         ones = np.ones(len(rows), np.float32)
@@ -147,10 +153,11 @@ class FittedSums(FittedModel[Floats]):
         given = np.zeros((len(histories), self.users.shape[1]), np.float32)
         if tower is not None and features is not None:
             given += tower(features)
-        if side == "user" and self.implicit is not None:
+        others = self.implicit if side == "user" else self.mirrored
+        if others is not None:
             known = histories.keep(histories.rows >= 0)
             scale = np.repeat(1 / np.sqrt(np.maximum(known.counts, 1)), known.counts).astype(np.float32)
-            given[:, :-1] += weighted_sums(CSR(known.indptr, known.rows, scale, len(self.implicit)), self.implicit)
+            given[:, :-1] += weighted_sums(CSR(known.indptr, known.rows, scale, len(others)), others)
         return given
 
     def _entries(self, side: Side, histories: Histories, given: Floats) -> tuple[Histories, Floats, Floats]:
@@ -196,3 +203,10 @@ def _as_items(rows: Floats) -> Floats:
 
 def _looked_up(table: Floats, rows: Rows, prior: RowPrior) -> Floats:
     return np.where((rows >= 0)[:, None], table[rows], prior.mean) if len(table) else np.tile(prior.mean, (len(rows), 1))
+
+
+def _padded(table: Floats | None, size: int) -> Floats | None:
+    """Rows of zeros behind the table's own, up to `size`."""
+    if table is None or len(table) >= size:
+        return table
+    return np.vstack([table, np.zeros((size - len(table), table.shape[1]), np.float32)])

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from likewise.data.csr import CSR
-from likewise.data.interactions import Interactions
+from likewise.data.interactions import Histories, Interactions
 from likewise.errors import InputError
 from likewise.models.base import FittedModel
 from likewise.models.link import Link
@@ -34,11 +34,13 @@ class SVDpp(Network):
     Parameters
     ----------
     factors : int, at least 1
+    mirror : whether items are also who rated them: + |R(i)|^-1/2 * sum_{v in R(i)} x_v (the "flipped" SVD++).
     history_dropout : share of a history left out of each sum while training, so that a rating leans less on its own item's y.
     output, range, init : as in `MLP`.
     """
 
     factors: int = 20
+    mirror: bool = False
     history_dropout: float = 0.0
     output: Output = "clip"
     range: tuple[float, float] | None = None
@@ -62,36 +64,42 @@ class SVDpp(Network):
     def tables(self, facts: Facts) -> dict[str, nn.Module]:
         from likewise.models.networks.layers import Ragged, Table, column_sums
 
-        history = facts.data.by_user
-        scale = np.repeat(1 / np.sqrt(np.maximum(history.counts, 1)), history.counts).astype(np.float32)
-        histories = CSR(history.indptr, history.rows, scale, facts.data.n_items)
-        rated = column_sums(histories, facts.seen("user"))
-        return {
+        layers: dict[str, nn.Module] = {
             "users": Table(facts.data.n_users, self.factors + 1, self.init, seen=facts.seen("user"), bias=True),
             "items": Table(facts.data.n_items, self.factors + 1, self.init, seen=facts.seen("item"), bias=True),
-            "implicit": Table(facts.data.n_items, self.factors, "zero", seen=rated),
-            "history": Ragged(histories),
         }
+        rated = _averages(facts.data.by_user, facts.data.n_items)
+        layers |= {"implicit": Table(rated.width, self.factors, "zero", column_sums(rated, facts.seen("user"))), "history": Ragged(rated)}
+        if self.mirror:
+            raters = _averages(facts.data.by_item, facts.data.n_users)
+            layers["mirrored"] = Table(raters.width, self.factors, "zero", column_sums(raters, facts.seen("item")))
+            layers["raters"] = Ragged(raters)
+        return layers
 
     def head(self, widths: tuple[int, int], contexts: Mapping[str, int]) -> dict[str, nn.Module]:
         return {}
 
     def person(self, net: Any, users: Tensor) -> Tensor:
+        return self._summed(net, users, net.users, net.implicit, net.history)
+
+    def item(self, net: Any, items: Tensor) -> Tensor:
+        if self.mirror:
+            return self._summed(net, items, net.items, net.mirrored, net.raters)
+        rows: Tensor = net.items(items)
+        return rows
+
+    def _summed(self, net: Any, rows: Tensor, own: Any, implicit: Any, histories: Any) -> Tensor:
         import torch
 
         from likewise.models.networks.layers import bag_sum
 
-        distinct, place = torch.unique(users, return_inverse=True)
-        indptr, items, scale = net.history.take(distinct)
+        distinct, place = torch.unique(rows, return_inverse=True)
+        indptr, others, scale = histories.take(distinct)
         if net.training and self.history_dropout:
             scale = torch.nn.functional.dropout(scale, self.history_dropout)
-        rated = bag_sum(net.implicit.weight, indptr, items, scale)  # [distinct, factor]
-        vectors: Tensor = net.users(distinct) + torch.nn.functional.pad(rated, (0, 1))
+        given = bag_sum(implicit.weight, indptr, others, scale)  # [distinct, factor]
+        vectors: Tensor = own(distinct) + torch.nn.functional.pad(given, (0, 1))
         return vectors.index_select(0, place)
-
-    def item(self, net: Any, items: Tensor) -> Tensor:
-        rows: Tensor = net.items(items)
-        return rows
 
     def score(self, net: Any, person: Tensor, item: Tensor, context: Mapping[str, Tensor]) -> Tensor:
         from likewise.models.networks.layers import biased_dot
@@ -108,3 +116,9 @@ class SVDpp(Network):
         from likewise.models.networks.gather import sums_of
 
         return sums_of(self, nets, facts) if facts.levels is None else FittedNetwork.trained(self, nets, facts)
+
+
+def _averages(histories: Histories, width: int) -> CSR:
+    """Each history with one over the root of its length as values."""
+    scale = np.repeat(1 / np.sqrt(np.maximum(histories.counts, 1)), histories.counts).astype(np.float32)
+    return CSR(histories.indptr, histories.rows, scale, width)

@@ -13,8 +13,6 @@ from torch.optim.adamw import adamw
 from likewise.models.networks.layers import Table
 from likewise.solvers.gradient.steps import SGD, Adagrad, Adam, AdamW, LazyAdam, Optimizer
 
-Moments = tuple[Tensor, ...]
-
 
 class Stepper(ABC):
     """Takes steps; its state is tensors by name."""
@@ -131,10 +129,11 @@ class Lazy(Stepper):
             self.others = _Adagrad(settings, others, undecayed)
         self.moments = {name: self._fresh(p) for name, p in self.rows.items()}
 
-    def _fresh(self, p: Tensor) -> Moments:
-        if isinstance(self.settings, Adagrad):
-            return (torch.zeros(len(p), device=p.device),)
-        return torch.zeros_like(p), torch.zeros_like(p)
+    def _fresh(self, p: Tensor) -> Tensor:
+        """Adagrad's sums [row], or Adam's two moments side by side [row, 2, column], so that a step finds both in one place."""
+        shape = (len(p),) if isinstance(self.settings, Adagrad) else (len(p), 2, p.shape[1])
+        # filled by hand: `zeros` leaves pages to be found at first touch, which costs each early step more than the step itself
+        return torch.empty(shape, device=p.device).fill_(0)
 
     @torch.no_grad()
     def step(self, rate: float, momentum: float | None) -> None:
@@ -152,33 +151,28 @@ class Lazy(Stepper):
         if self.others is not None:
             self.others.step(rate, momentum)
 
-    def _adagrad(self, moments: Moments, rows: Tensor, slope: Tensor) -> Tensor:
-        (total,) = moments
+    def _adagrad(self, total: Tensor, rows: Tensor, slope: Tensor) -> Tensor:
         grown = total.index_select(0, rows) + slope.square().mean(1)
         total.index_copy_(0, rows, grown)
         return slope / (grown.sqrt() + self.settings.eps)[:, None]
 
-    def _adam(self, settings: LazyAdam, moments: Moments, rows: Tensor, slope: Tensor, momentum: float | None) -> Tensor:
-        first, second = moments
+    def _adam(self, settings: LazyAdam, moments: Tensor, rows: Tensor, slope: Tensor, momentum: float | None) -> Tensor:
         beta1, beta2 = settings.betas if momentum is None else (momentum, settings.betas[1])
-        m = first.index_select(0, rows).lerp_(slope, 1 - beta1)
-        v = second.index_select(0, rows).lerp_(slope.square(), 1 - beta2)
-        first.index_copy_(0, rows, m)
-        second.index_copy_(0, rows, v)
+        both = moments.index_select(0, rows)
+        m, v = both[:, 0].lerp_(slope, 1 - beta1), both[:, 1].lerp_(slope.square(), 1 - beta2)
+        moments.index_copy_(0, rows, both)
         # bias correction counts all steps, as in TensorFlow's LazyAdam
-        m, v = m / (1 - beta1**self.steps), v / (1 - beta2**self.steps)
-        return m / (v.sqrt() + settings.eps)
+        return m / (1 - beta1**self.steps) / ((v / (1 - beta2**self.steps)).sqrt_() + settings.eps)
 
     def state(self) -> dict[str, Tensor]:
-        rows = {f"{name}:{n}": moment for name, moments in self.moments.items() for n, moment in enumerate(moments)}
+        rows = {f"rows/{name}": moments for name, moments in self.moments.items()}
         others = {} if self.others is None else {f"others/{name}": value for name, value in self.others.state().items()}
         return {**rows, **others, "steps": torch.tensor([self.steps])}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
         self.steps = int(state["steps"])
         for name, moments in self.moments.items():
-            for n, moment in enumerate(moments):
-                moment.copy_(state[f"{name}:{n}"])
+            moments.copy_(state[f"rows/{name}"])
         if self.others is not None:
             self.others.restore({name[7:]: value for name, value in state.items() if name.startswith("others/")})
 
