@@ -29,6 +29,7 @@ def demo(
     from likewise.data.movielens import load_movielens
     from likewise.data.splits import split
     from likewise.studies.fit import fit
+    from likewise.studies.report import Judged, write_report
 
     _step("The sample")
     ratings = load_movielens()
@@ -40,7 +41,8 @@ def demo(
     train, test = split(ratings, by="time", seed=seed)
     with common.progress() as watch:
         rec = fit(train, preset, seed=seed, watch=watch)
-    typer.echo(repr(rec.evaluate(test)))
+    measured = Judged(rec, test, rec.evaluate(test), f"the latest tenth of the ratings ({len(test):,}), by a model fitted on the others")
+    typer.echo(repr(measured.comparison))
 
     _step("Fit on everything and save")
     with common.progress() as watch:
@@ -60,6 +62,9 @@ def demo(
     frame, _ = visitor.ranked(ListRequest(8), explain=True)
     common.print_frame(frame.drop("item_id", "rank", "source"))
     typer.echo(repr(visitor.explain(frame["item_id"][0])))
+
+    _step("Everything it learned, on one page")
+    typer.echo(f"{write_report(rec, out / 'report.html', judged=measured)}: open it in a browser")
 
     typer.echo(f"\nNext: likewise recommend {out / 'model'} 42")
 

@@ -16,14 +16,16 @@ import polars as pl
 from numpy.typing import NDArray
 
 from likewise.answers import Answers
+from likewise.data.interactions import Histories
 from likewise.insight.biases import Z95
 from likewise.insight.display import axes_of
 from likewise.models.base import Side
 
-PAIRS, PEOPLE, DRAWS = 200, 200, 400
+PAIRS, PEOPLE, DRAWS = 400, 200, 400
 FEWEST = 5
 """Rows that must have a feature, and lack it, for the two to be compared."""
 MOST_CONTEXTS = 30
+NOTHING = Histories(np.zeros(2, np.int64), np.empty(0, np.int32), np.empty(0, np.float32))
 Doubles = NDArray[np.float64]
 
 
@@ -87,10 +89,13 @@ def _parts(answers: Answers, pairs: int, rng: np.random.Generator) -> list[Row]:
     columns: dict[str, list[float]] = {"user": [], "item": [], "taste": []}
     for n, event in enumerate(chosen):
         user = events.users[event : event + 1]
-        history = events.by_user.take(user)
-        found = answers.fitted.explain(answers.fitted.people(user), history, int(events.items[event]))[0]
-        told = {"user": found.user, "item": found.item, "taste": float(found.taste.sum()), **found.extra}
-        told |= {"residual": found.residual} if abs(found.residual) > 5e-4 else {}
+        people = answers.fitted.people(user)
+        # sharing taste out over a history is dear; of vectors from ids alone, what is no bias is taste
+        alone = isinstance(people, np.ndarray) and not answers.fitted.reads_features
+        found = answers.fitted.explain(people, NOTHING if alone else events.by_user.take(user), int(events.items[event]))[0]
+        extra = {} if alone else dict(found.extra)
+        taste = found.score - found.mean - found.user - found.item - sum(extra.values())
+        told = {"user": found.user, "item": found.item, "taste": taste, **extra}
         for name, value in told.items():
             columns.setdefault(name, [0.0] * n).append(float(value))
         for name in columns.keys() - told.keys():
