@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
+from threading import Lock
+from time import monotonic, sleep
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,8 +14,12 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlch
 from likewise.errors import InputError, MissingExtraError
 from likewise.serving.feedback.tables import HEAD
 
+ALEMBIC = Lock()
+"""Alembic keeps what it works on in its own module, so a process runs one migration at a time."""
 BUSY_SECONDS = 5.0
 """How long a writer waits for another before it gives up."""
+WRITES = {"writes": True}
+"""Execution options of a transaction that will write."""
 AWAY = (DBAPIError, PoolTimeout)
 """What SQLAlchemy raises when the database cannot be asked."""
 
@@ -37,6 +44,7 @@ def open_engine(url: str) -> sa.Engine:
             raise InputError("the feedback must be kept: give a file, as in sqlite:///feedback.db")
         engine = sa.create_engine(parsed, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}, pool_size=8)
         sa.event.listen(engine, "connect", _durable)
+        sa.event.listen(engine, "begin", _begin)
         return engine
     try:
         return sa.create_engine(
@@ -72,7 +80,7 @@ def prepare(engine: sa.Engine) -> None:
     config.set_main_option("version_locations", str(Path(__file__).parent / "migrations" / "versions"))
     config.set_main_option("path_separator", "os")
     try:
-        with engine.connect() as connection:
+        with ALEMBIC, engine.connect().execution_options(**WRITES) as connection:
             if engine.dialect.name == "postgresql":
                 connection.exec_driver_sql("SELECT pg_advisory_lock(1279870291)")
                 connection.commit()
@@ -95,7 +103,20 @@ def version(engine: sa.Engine) -> str | None:
 
 def _durable(connection: Any, _: Any) -> None:
     """A commit is on the disk before it returns, and readers do not wait for writers."""
+    connection.isolation_level = None  # transactions are begun by `_begin`, never by the driver
     cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")
+    end = monotonic() + BUSY_SECONDS
+    while cursor.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:  # this one switch does not wait for others by itself
+            if monotonic() > end:
+                raise
+            sleep(0.02)
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.close()
+
+
+def _begin(connection: sa.Connection) -> None:
+    """Writers take their turn at the start: a reader that becomes a writer could not wait."""
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("writes") else "BEGIN")

@@ -70,13 +70,13 @@ class Feedback:
         self._prepared = False
 
     @contextmanager
-    def _asking(self) -> Any:
+    def _asking(self, writes: bool = False) -> Any:
         """A transaction; a database that is away becomes DatabaseAwayError."""
         try:
             if not self._prepared:
                 prepare(self.engine)
                 self._prepared = True
-            with self.engine.begin() as connection:
+            with self.engine.connect().execution_options(writes=writes) as connection, connection.begin():
                 yield connection
         except AWAY as error:
             raise DatabaseAwayError("the feedback database cannot be reached; nothing was changed: try again") from error
@@ -100,7 +100,7 @@ class Feedback:
         for event in new:
             row = {**asdict(event), "key": event.key or uuid4().hex, "time": now if event.time is None else event.time, "received": now}
             _same(rows.setdefault(row["key"], row), row)
-        with self._asking() as connection:
+        with self._asking(writes=True) as connection:
             before = connection.execute(sa.select(events.c.key).where(events.c.key.in_(list(rows)))).scalars().all()
             fresh = [row for key, row in rows.items() if key not in set(before)]
             if fresh:
@@ -120,13 +120,13 @@ class Feedback:
 
     def forget(self, user_id: str) -> int:
         """Delete a person's events and what was shown to them; returns how many events."""
-        with self._asking() as connection:
+        with self._asking(writes=True) as connection:
             connection.execute(sa.delete(exposures).where(exposures.c.user_id == user_id))
             return int(connection.execute(sa.delete(events).where(events.c.user_id == user_id)).rowcount)
 
     def generation(self, version: str) -> int:
         """The number of a model's version, given when it is first served; it only grows."""
-        with self._asking() as connection:
+        with self._asking(writes=True) as connection:
             insert = _insert(self.engine)(generations).on_conflict_do_nothing(index_elements=["version"])
             connection.execute(insert, {"version": version, "seen": time()})
             return int(connection.execute(sa.select(generations.c.number).where(generations.c.version == version)).scalar_one())
@@ -142,7 +142,7 @@ class Feedback:
         """Keep what was served."""
         rows = [{**row, "shown": json.dumps(row["shown"])} for row in shown]
         if rows:
-            with self._asking() as connection:
+            with self._asking(writes=True) as connection:
                 connection.execute(sa.insert(exposures), rows)
 
     def all(self, kinds: Sequence[str], after: float = 0.0) -> list[tuple[str, str, str, float | None, float]]:
