@@ -100,7 +100,7 @@ class FittedImplicit(FittedModel[Floats]):
 
     def fold_in(self, histories: Histories, features: CSR | None = None) -> Floats:
         check_rows(histories.rows, self.n_items, "items of a history")
-        return self._solved(histories, self.item_factors, self.usual)
+        return self._solved(histories, self.item_factors, self.usual, self._item_gram)
 
     def score(self, people: Floats, items: Rows | None = None) -> Floats:
         return people @ (self.item_factors if items is None else self._items(items)).T
@@ -129,7 +129,10 @@ class FittedImplicit(FittedModel[Floats]):
 
     def with_items(self, items: Rows, histories: Histories, features: CSR | None = None) -> Self:
         nothing = np.zeros(self.item_factors.shape[1], np.float32)
-        return replace(self, item_factors=grown(self.item_factors, items, self._solved(histories, self.user_factors, nothing)))
+        return replace(
+            self,
+            item_factors=grown(self.item_factors, items, self._solved(histories, self.user_factors, nothing, gram_of(self.user_factors))),
+        )
 
     def state(self) -> Arrays:
         penalty = np.array([self.penalty.unobserved, self.penalty.l2, self.penalty.exponent])
@@ -149,11 +152,11 @@ class FittedImplicit(FittedModel[Floats]):
         check_rows(items, self.n_items, "items")
         return np.where((items >= 0)[:, None], self.item_factors[items], np.float32(0))
 
-    def _solved(self, histories: Histories, fixed: Floats, empty: Floats) -> Floats:
+    def _solved(self, histories: Histories, fixed: Floats, empty: Floats, gram: Floats) -> Floats:
         """The optimum of each row for its likes; `empty` for those without."""
         likes = self.rule.likes(histories)
         rows = np.zeros((len(histories), fixed.shape[1]), np.float32)
-        update_rows(rows, likes, fixed, self.penalty.unobserved, self.penalty.ridge(likes, len(fixed)))
+        update_rows(rows, likes, fixed, self.penalty.unobserved, self.penalty.ridge(likes, len(fixed)), gram=gram)
         rows[likes.counts == 0] = empty
         return rows
 

@@ -33,6 +33,7 @@ def update_rows(
     targets: Floats | None = None,
     block: int | None = None,
     threads: int | None = 1,
+    gram: Floats | None = None,
 ) -> None:
     """Move every row of `vectors` [row, factor] towards its optimum, in place; rows without entries become zero.
 
@@ -44,10 +45,12 @@ def update_rows(
     ridge : float32 [row], penalty of each row.
     targets : float32 [entry]; None is one everywhere.
     block : factors solved at once; None solves all at once, exactly.
+    gram : float32 [factor, factor], `gram_of(fixed)` where the caller keeps it.
     """
     ones = np.ones(len(histories.rows), np.float32)
     weights = ones if histories.weights is None else histories.weights
-    gram = gram_of(fixed) if unobserved > 0 else np.zeros((fixed.shape[1], fixed.shape[1]), np.float32)
+    if gram is None:
+        gram = gram_of(fixed) if unobserved > 0 else np.zeros((fixed.shape[1], fixed.shape[1]), np.float32)
     width = fixed.shape[1] if block is None else min(block, fixed.shape[1])
     order = np.argsort(-histories.counts, kind="stable")
     cuts = _equal_work(histories.counts[order] + fixed.shape[1], PIECES if thread_count(threads) > 1 else 1)
