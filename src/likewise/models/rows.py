@@ -96,13 +96,16 @@ def improve_rows(
     are taken in the basis in which the prior's precision is one and the mean outer product of the designs is diagonal: there the
     diagonal is nearly the whole curvature of a row.
     """
+    if not len(rows):
+        return rows
     known = histories.rows >= 0
     met = np.bincount(histories.rows[known], minlength=len(design)).astype(np.float64)
     curvature = (design * (met / max(met.sum(), 1))[:, None]).T.astype(np.float64) @ design
     root = np.linalg.cholesky(prior.precision.astype(np.float64))
-    half = np.linalg.solve(root, np.linalg.solve(root, curvature).T)
+    inverse = np.linalg.inv(root)
+    half = inverse @ curvature @ inverse.T
     scales, turn = np.linalg.eigh((half + half.T) / 2)
-    into, back = root @ turn, np.linalg.solve(root.T, turn)
+    into, back = root @ turn, inverse.T @ turn
     turned = _problem(histories, np.ascontiguousarray(design @ back, np.float32), offsets, prior, noise, link)
     entries, numbers = turned[:6], turned[8:]
     start = np.ascontiguousarray(rows @ into, np.float32)

@@ -142,7 +142,6 @@ class Questionnaire:
         return np.linalg.inv(model.prior.precision + design.T @ design / model.noise).astype(np.float32)
 
 
-
 def questions(answers: Answers, history: Histories, unseen: Rows, n: int) -> pl.DataFrame:
     """The n items to ask next: item_id title gain chance rank; see `Visitor.questions`."""
     if n < 1:

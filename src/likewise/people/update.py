@@ -10,7 +10,6 @@ which is what their update means, and the notes say so.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -26,6 +25,7 @@ from likewise.models.base import FittedModel, Side
 from likewise.people.recency import aged
 from likewise.shapes import Rows
 from likewise.solvers.base import Run, Solver
+from likewise.solvers.clock import CompileClock
 
 ROUNDS = 1
 """Rounds of items, then people. One recovers what a refit would find; a second costs as much again."""
@@ -40,7 +40,7 @@ class Updated:
     answers : Answers
     new_users, new_items, touched_users, touched_items, events : int
     seconds : float
-        Solver time.
+        Solver time, without compilation.
     notes : list of str
     """
 
@@ -72,19 +72,19 @@ def update(answers: Answers, solver: Solver, new: Dataset, half_life: float | No
     if rounds < 0:
         raise InputError(f"rounds must be 0 or more; got {rounds}")
     data = extended(answers.data, new)
-    start = perf_counter()
     people, items = data.users.rows(new.users.ids), data.items.rows(new.items.ids)
     notes = []
-    if solver.name == "closed_form" and rounds:
-        data = replace(data, encoders={})  # solved anew, so new feature values count as well
-        fitted = solver.fit(answers.fitted.config, data, Run(seed=seed)).model
-        notes.append(f"{type(answers.fitted.config).__name__} is made of counts over the whole table, so it was solved again")
-    else:
-        fitted = refine(answers.fitted, data, np.sort(people), np.sort(items), half_life, rounds)
+    with CompileClock() as clock:
+        if solver.name == "closed_form" and rounds:
+            data = replace(data, encoders={})  # solved anew, so new feature values count as well
+            fitted = solver.fit(answers.fitted.config, data, Run(seed=seed)).model
+            notes.append(f"{type(answers.fitted.config).__name__} is made of counts over the whole table, so it was solved again")
+        else:
+            fitted = refine(answers.fitted, data, np.sort(people), np.sort(items), half_life, rounds)
     before = answers.data
     return Updated(
         Answers(fitted, data), len(data.users) - len(before.users), len(data.items) - len(before.items), len(people), len(items), len(new),
-        perf_counter() - start, notes,
+        clock.seconds, notes,
     )  # fmt: skip
 
 
