@@ -1,8 +1,9 @@
 """AutoRec, item-based: an autoencoder of each item's column of ratings, learned where there are ratings (Sedhain et al. 2015).
 
-    score(u, i) = mean + b_u + b_i + w_u . g(c + sum_{v in R(i)} V_v (r_vi - mean) * |R(i)|^-s)
+    score(u, i) = mean + b_u + b_i + w_u . g(c + sum_{v in R(i)} V_v x_vi * |R(i)|^-s),    x_vi = 2 + (r_vi - mean) / deviation
 
-The hidden layer of an item is computed from everyone who rated it; `w_u` reads it out for a user. Only rated entries count in the
+The hidden layer of an item is computed from everyone who rated it; `w_u` reads it out for a user. The 2 lets the input say who rated
+an item as well as how, as the plain ratings 1 to 5 do in the paper, on any scale of ratings. Only rated entries count in the
 loss (the mask). Batches hold whole items, so each hidden layer is computed once a batch. After training items are vectors and users
 are vectors: the model answers as a dot product does, and a new person's `w_u` is found by ridge regression on the items' vectors.
 """
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from likewise.models.networks.net import Net
+PRESENT = np.float32(2)
+"""What being rated counts beside how: deviations of the mean rating in the input."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,7 @@ class AutoRec(Network):
         raters = facts.data.by_item
         given = np.ones(len(raters.rows), np.float32)
         if raters.ratings is not None:
-            given = raters.ratings - np.float32(raters.ratings.mean())
+            given = PRESENT + (raters.ratings - raters.ratings.mean()) / max(float(raters.ratings.std()), 1e-6)
         given = (given * np.repeat(np.maximum(raters.counts, 1) ** -self.scale, raters.counts)).astype(np.float32)
         users, code = (
             Table(facts.data.n_users, self.hidden + 1, "zero", seen=facts.seen("user"), bias=True),
