@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from likewise.data.csr import CSR
 from likewise.data.interactions import Histories
 from likewise.models.conditional import draw_rows
-from likewise.models.streams import derived_key
+from likewise.models.streams import derived_key, fill_normals, stream
 from likewise.shapes import Floats, Rows
 
 Halves = NDArray[np.float16]
@@ -203,6 +203,15 @@ class FieldDraws:
         share, told = state[f"{name}.echo"]
         usual_share, usual_told = state[f"{name}.usual_echo"].tolist()
         return cls(**part, echo=Echo(share, told, usual_share, usual_told))  # type: ignore[arg-type]
+
+
+def fold_noise(draws: int, width: int) -> NDArray[np.float64]:
+    """The standard normals [draw, width] with which `fold` draws every row, for programs that fold in by themselves."""
+    noise = np.empty((draws, width))
+    for s in range(draws):
+        fill_normals(np.uint64(stream(derived_key(_FOLD_KEY, s // 2), 0)), noise[s])
+        noise[s] *= 1.0 - 2.0 * (s % 2)
+    return noise
 
 
 def _add_rows(means: Floats, x: CSR, coefficients: Halves) -> None:

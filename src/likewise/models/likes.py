@@ -53,6 +53,12 @@ class LikeRule:
         if not (np.isfinite(self.power) and self.power >= 0):
             raise InputError(f"the power of the ratings must be 0 or more; got {self.power}")
 
+    @property
+    def comparison(self) -> tuple[str, float] | None:
+        """The sign and the threshold of `positive`; None where every event is a like."""
+        match = None if self.positive is None else _COMPARISON.match(self.positive)
+        return None if match is None else (match[1], float(match[2]))
+
     @classmethod
     def of(cls, events: Interactions, positive: str | None, power: float) -> Self:
         """The rule with the mean rating of the likes among these events; InputError if none of them is a like."""
@@ -72,9 +78,9 @@ class LikeRule:
         weights = np.ones(size, np.float32) if events.weights is None else events.weights
         if ratings is None:
             return weights
-        match = None if self.positive is None else _COMPARISON.match(self.positive)
-        if match is not None:
-            weights = np.asarray(weights * _COMPARE[match[1]](ratings, np.float32(match[2])), np.float32)
+        if self.comparison is not None:
+            sign, threshold = self.comparison
+            weights = np.asarray(weights * _COMPARE[sign](ratings, np.float32(threshold)), np.float32)
         if self.power > 0:
             scaled = np.maximum(ratings, 0) / np.float32(self.mean or 1.0)
             weights = np.asarray(weights * scaled ** np.float32(self.power), np.float32)
@@ -88,9 +94,8 @@ class LikeRule:
 
     def state(self) -> NDArray[np.float64]:
         """As an array of four numbers: comparison, threshold, power, mean."""
-        match = _COMPARISON.match(self.positive or "")
-        sign, threshold = (_SIGNS.index(match[1]), float(match[2])) if match else (0, 0.0)
-        return np.array([sign, threshold, self.power, self.mean])
+        sign, threshold = self.comparison or ("", 0.0)
+        return np.array([_SIGNS.index(sign), threshold, self.power, self.mean])
 
     @classmethod
     def from_state(cls, state: NDArray[np.float64]) -> Self:

@@ -1,0 +1,1 @@
+"""A fitted model for other programs: ONNX files that fold in and rank, tables of vectors for a projector."""
