@@ -56,8 +56,8 @@ def test_tables_grow_and_pairs_nobody_touched_keep_their_score(case):
     assert digest(model) == digest(fitted(case))
 
 
-HISTORIES = frozenset({"FittedAutoRec"})
-"""Models whose people are histories: a new item changes what every history is read with."""
+HISTORIES = frozenset({"FittedAutoRec", "FittedBlend"})
+"""Models in which people are histories, or a part of them is: an item that moves changes what every history is read with."""
 
 
 def test_folding_in_moves_nobody_who_was_there(case):

@@ -98,16 +98,19 @@ def improve_rows(
     """
     if not len(rows):
         return rows
-    known = histories.rows >= 0
-    met = np.bincount(histories.rows[known], minlength=len(design)).astype(np.float64)
-    curvature = (design * (met / max(met.sum(), 1))[:, None]).T.astype(np.float64) @ design
+    counts = np.bincount(histories.rows[histories.rows >= 0], minlength=len(design))
+    met = np.flatnonzero(counts)
+    used = design[met]
+    curvature = (used * (counts[met] / max(counts.sum(), 1)).astype(np.float32)[:, None]).T @ used
     root = np.linalg.cholesky(prior.precision.astype(np.float64))
     inverse = np.linalg.inv(root)
     half = inverse @ curvature @ inverse.T
     scales, turn = np.linalg.eigh((half + half.T) / 2)
     into, back = root @ turn, inverse.T @ turn
-    turned = _problem(histories, np.ascontiguousarray(design @ back, np.float32), offsets, prior, noise, link)
-    entries, numbers = turned[:6], turned[8:]
+    turned = np.empty_like(design)
+    turned[met] = used @ back.astype(np.float32)
+    problem = _problem(histories, turned, offsets, prior, noise, link)
+    entries, numbers = problem[:6], problem[8:]
     start = np.ascontiguousarray(rows @ into, np.float32)
     mean = np.asarray(prior.mean @ into, np.float32)
     moved = _improve_rows(start, *entries, mean, np.maximum(scales, 0).astype(np.float32), *numbers, steps)
