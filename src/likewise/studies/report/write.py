@@ -42,7 +42,8 @@ def write_report(rec: Recommender, path: str | Path, test: Dataset | None = None
         temporary.write_text(page, encoding="utf-8")
         temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        if path.parent.is_dir():
+            temporary.unlink(missing_ok=True)
         raise InputError(f"could not write the report to {path}: {error.strerror or error}; give a file that can be written") from error
     return path
 
