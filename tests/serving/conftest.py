@@ -104,6 +104,4 @@ def fresh_database(server: Any, name: str) -> str:
     """Make an empty database on the server; returns its URL."""
     server.psql(f"DROP DATABASE IF EXISTS {name};")
     server.psql(f"CREATE DATABASE {name};")
-    base = str(server.get_uri())
-    head, _, query = base.partition("?")
-    return f"{head.rpartition('/')[0]}/{name}" + (f"?{query}" if query else "")
+    return str(server.get_uri(database=name))

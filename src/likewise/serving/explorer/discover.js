@@ -147,13 +147,18 @@ function userSide() {
   const history = h("section", { class: "card pad stack", "aria-label": "History" }, h("h2", {}, "What they did"), ghosts(3));
   const alike = h("section", { class: "card pad stack", "aria-label": "Alike" }, h("h2", {}, "People of like taste"));
   if (!state.user) return [field];
-  ask(query(`/users/${encodeURIComponent(state.user)}`, { n: 30 })).then((found) => {
-    found.items.forEach(remember);
-    history.replaceChildren(h("div", { class: "spread" }, h("h2", {}, "What they did"), h("span", { class: "pill" }, `${found.user.history} entries`)),
-      h("ul", { class: "mini" }, found.items.slice(0, innerWidth < 720 ? 5 : 12).map((item) => h("li", {}, tile(item.title), h("span", { class: "what" }, h("button", { type: "button", class: "name small", onclick: () => change(() => { state.item = item.item_id; }) }, shown(item))), h("span", { class: "stars-shown small" }, card.explicit ? `★ ${item.score}` : "♥")))));
-  }).catch((problem) => history.replaceChildren(h("h2", {}, "What they did"), h("p", { class: "soft small" }, problem.status === 404 ? "Nothing: this id is not known. The list shows what everybody likes." : problem.detail)));
-  ask(query(`/users/${encodeURIComponent(state.user)}/similar`, { n: 6 })).then((found) => {
-    alike.append(h("div", { class: "chips" }, found.users.map((user) => h("button", { type: "button", class: "chip", onclick: () => change(() => { state.user = user.user_id; last = ""; before = null; }) }, user.user_id))));
-  }).catch(() => alike.remove());
+  past(encodeURIComponent(state.user), history, alike).catch((problem) => history.replaceChildren(h("h2", {}, "What they did"), h("p", { class: "soft small" }, problem.detail)));
   return [field, history, alike];
+}
+
+async function past(id, history, alike) {
+  const { user } = await ask(query(`/users/${id}/recommendations`, { n: 1 }));
+  if (user.status === "cold") { history.replaceChildren(h("h2", {}, "What they did"), h("p", { class: "soft small" }, "Nothing: this id is not known. The list shows what everybody likes.")); alike.remove(); return; }
+  const found = await ask(query(`/users/${id}`, { n: 30 }));
+  found.items.forEach(remember);
+  history.replaceChildren(h("div", { class: "spread" }, h("h2", {}, "What they did"), h("span", { class: "pill" }, `${user.history} entries`)),
+    h("ul", { class: "mini" }, found.items.slice(0, innerWidth < 720 ? 5 : 12).map((item) => h("li", {}, tile(item.title), h("span", { class: "what" }, h("button", { type: "button", class: "name small", onclick: () => change(() => { state.item = item.item_id; }) }, shown(item))), h("span", { class: "stars-shown small" }, card.explicit ? `★ ${item.score}` : "♥")))));
+  if (!card.factors || user.history <= user.feedback) { alike.remove(); return; }
+  const { users } = await ask(query(`/users/${id}/similar`, { n: 6 }));
+  alike.append(h("div", { class: "chips" }, users.map((one) => h("button", { type: "button", class: "chip", onclick: () => change(() => { state.user = one.user_id; last = ""; before = null; }) }, one.user_id))));
 }

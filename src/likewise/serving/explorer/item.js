@@ -16,7 +16,7 @@ export async function item(card) {
   dialog.replaceChildren(h("div", { class: "drawer" }, ghosts(3)));
   if (!dialog.open) dialog.showModal();
   try {
-    const [page, alike] = await Promise.all([ask(`/items/${id}`), ask(query(`/items/${id}/similar`, { n: 6 })).catch(() => null)]);
+    const [page, alike] = await Promise.all([ask(`/items/${id}`), card.factors ? ask(query(`/items/${id}/similar`, { n: 6 })) : null]);
     if (current !== page.item.item_id) return;
     remember(page.item);
     alike?.items.forEach(remember);
@@ -44,11 +44,11 @@ function rated(page, card) {
   const { count, mean, histogram } = page.ratings;
   const most = Math.max(1, ...histogram.map((one) => one.count));
   const bars = histogram.length ? h("div", { class: "bars", role: "img", "aria-label": histogram.map((one) => `${one.count} times ${one.rating}`).join(", ") }, histogram.map((one) => h("span", { title: `${one.count} × ${one.rating}` }, h("i", { vars: { height: `${100 * one.count / most}%` } }), String(one.rating)))) : null;
-  return h("div", { class: "cell" }, h("h3", {}, card.explicit ? "Rated" : "Taken"), h("span", { class: "big" }, mean === null ? number(count, 0) : number(mean, 2), " "), h("span", { class: "small soft" }, mean === null ? "times" : `on average, ${number(count, 0)} ratings`), bars);
+  return h("div", { class: "cell" }, h("h2", {}, card.explicit ? "Rated" : "Taken"), h("span", { class: "big" }, mean === null ? number(count, 0) : number(mean, 2), " "), h("span", { class: "small soft" }, mean === null ? "times" : `on average, ${number(count, 0)} ratings`), bars);
 }
 
 function effect(page) {
-  const cell = h("div", { class: "cell" }, h("h3", {}, "Liked beyond the usual"));
+  const cell = h("div", { class: "cell" }, h("h2", {}, "Liked beyond the usual"));
   if (!page.effect) { cell.append(h("span", { class: "small soft" }, "Without ratings, nothing can be said.")); return cell; }
   const { value, low, high } = page.effect;
   const reach = Math.max(1, Math.abs(low), Math.abs(high)) * 1.1;

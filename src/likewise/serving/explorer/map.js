@@ -10,7 +10,7 @@ let chart, card, points, side, drawn = false;
 export async function map(view, model) {
   card = model;
   drawn = false;
-  chart = h("div", { id: "chart", role: "img", "aria-label": "Map of items; the list beside it says the same in words" });
+  chart = h("div", { id: "chart", role: "group", "aria-label": "Map of items; the list beside it says the same in words" });
   side = h("div", { class: "stack" });
   const find = searchBox("Find an item on the map", (item) => point(item));
   view.replaceChildren(h("h1", {}, "The map"), h("p", { class: "lead" }, "Every dot is an item; near means alike to the model. Draw around dots with the lasso to see what they are. The star is you."),
