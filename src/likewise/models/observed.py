@@ -54,7 +54,8 @@ class Observed:
         low, high = edges[level] - scores, edges[level + 1] - scores
         chance = np.maximum(normal_cdfs(high) - normal_cdfs(low), np.float32(1e-6))
         pull = (_density(low) - _density(high)) / chance
-        return np.clip(scores + pull, np.maximum(edges[level], scores - 4), np.minimum(edges[level + 1], scores + 4)).astype(np.float32)
+        low, high = np.maximum(edges[level], scores - 4), np.minimum(edges[level + 1], scores + 4)
+        return np.asarray(np.clip(scores + pull, low, high), np.float32)
 
     def predictive(self, scores: Floats, scale: Floats) -> Predictive:
         """Distribution of ratings whose score [batch, draw] and noise scale [batch] these are."""
