@@ -24,7 +24,7 @@ from likewise.errors import InputError
 from likewise.models.base import Arrays, Context, FittedModel, Model, Parts, check_rows
 from likewise.models.ease_sparse import local_columns
 from likewise.models.gram import activity_weights, dense_gram, diagonal, inverse_by_users, invert_in_place, sparse_gram, weights_of
-from likewise.models.item_weights import ItemWeights, sorted_csr
+from likewise.models.item_weights import DenseWeights, FactoredWeights, ItemWeights, SparseWeights, sorted_csr, weights_from_state
 from likewise.models.levels import grown
 from likewise.models.likes import LikeRule
 from likewise.models.link import Link
@@ -38,6 +38,8 @@ ITEM_POWER = (0.0, 0.5, 1.0)
 DENSE_ITEMS = 16_000
 """Largest catalogue that keeps all weights when nothing is said: a matrix of 1 GB."""
 SPARSE_NEIGHBOURS = 150
+FEW_USERS = 4
+"""With so many times more items than users the weights are kept as a product of two matrices [item, user]."""
 
 
 @dataclass(frozen=True)
@@ -124,15 +126,12 @@ class EASE(Model):
 
     def _dense(self, known: Histories, n_items: int) -> tuple[ItemWeights, Floats]:
         user_weights = activity_weights(known, self.user_power)
-        if len(known) < n_items // 2:
-            own = np.bincount(known.rows, np.repeat(user_weights, known.counts) * weights_of(known) ** 2, n_items).astype(np.float32)
-            ridge = self.ridge(own)
-            matrix = inverse_by_users(known, user_weights, ridge, n_items)
-        else:
-            matrix = dense_gram(known, user_weights, n_items)
-            ridge = self.ridge(np.diagonal(matrix).copy())
-            matrix[np.diag_indices(n_items)] += ridge
-            invert_in_place(matrix)
+        if len(known) < n_items // FEW_USERS:
+            return self._factored(known, user_weights, n_items)
+        matrix = dense_gram(known, user_weights, n_items)
+        ridge = self.ridge(np.diagonal(matrix).copy())
+        matrix[np.diag_indices(n_items)] += ridge
+        invert_in_place(matrix)
         inverse = np.maximum(np.diagonal(matrix), np.float32(1e-12))
         left = (1 / inverse - ridge).astype(np.float32)
         matrix *= -(1 / inverse if self.zero_diagonal else ridge)
@@ -140,7 +139,18 @@ class EASE(Model):
             matrix[np.diag_indices(n_items)] = 0
         else:
             matrix[np.diag_indices(n_items)] += 1
-        return ItemWeights(matrix, None), left
+        return DenseWeights(matrix), left
+
+    def _factored(self, known: Histories, user_weights: Floats, n_items: int) -> tuple[ItemWeights, Floats]:
+        own = np.bincount(known.rows, np.repeat(user_weights, known.counts) * weights_of(known) ** 2, n_items).astype(np.float32)
+        ridge = self.ridge(own)
+        half = inverse_by_users(known, user_weights, ridge, n_items)
+        squares = np.einsum("iu,iu->i", half, half, dtype=np.float64)
+        inverse = np.maximum(1 / ridge - squares, 1e-12)
+        scale = 1 / inverse if self.zero_diagonal else ridge.astype(np.float64)
+        diagonal = squares * scale if self.zero_diagonal else np.zeros(n_items)
+        right = (half * scale[:, None]).astype(np.float32)
+        return FactoredWeights(half, right, diagonal.astype(np.float32)), (1 / inverse - ridge).astype(np.float32)
 
     def _sparse(self, known: Histories, n_items: int, kept: int) -> tuple[ItemWeights, Floats]:
         gram = sparse_gram(known, activity_weights(known, self.user_power), n_items)
@@ -152,7 +162,7 @@ class EASE(Model):
             neighbours, weights = np.column_stack([neighbours, items]), np.column_stack([weights, own])
         real = (neighbours >= 0) & (weights != 0)
         columns = np.repeat(items, real.sum(1))
-        return ItemWeights(None, sorted_csr(neighbours[real], columns, weights[real], n_items)), left
+        return SparseWeights(sorted_csr(neighbours[real], columns, weights[real], n_items)), left
 
 
 @dataclass(frozen=True, eq=False)
@@ -286,9 +296,7 @@ class FittedEASE(FittedModel[Histories]):
     @classmethod
     def from_state(cls, config: EASE, state: Mapping[str, NDArray[Any]]) -> Self:
         known = Histories(state["known_indptr"], state["known_rows"], None, state["known_weights"])
-        weights = ItemWeights.from_state(
-            {name.removeprefix("weights_"): array for name, array in state.items() if name.startswith("weights_")}
-        )
+        weights = weights_from_state({name.removeprefix("weights_"): array for name, array in state.items() if name.startswith("weights_")})
         return cls(config, known, weights, state["left"], state["usual"], LikeRule.from_state(state["rule"]))
 
 

@@ -74,18 +74,13 @@ def invert_in_place(matrix: Floats) -> None:
 
 
 def inverse_by_users(likes: Histories, user_weights: Floats, ridge: Floats, n_items: int) -> Floats:
-    """(X' W X + diag(ridge))^-1 [item, item] by a solve among the users, cheaper where they are fewer than the items (Woodbury)."""
-    table = np.zeros((len(likes), n_items), np.float32)
+    """M float32 [item, user] with (X' W X + diag(ridge))^-1 = diag(1 / ridge) - M M', by a solve among the users (Woodbury)."""
+    table = np.zeros((len(likes), n_items))
     np.add.at(table, (np.repeat(np.arange(len(likes)), likes.counts), likes.rows), weights_of(likes))
     scaled = table / ridge
-    kernel = (table @ scaled.T).astype(np.float64)
+    kernel = table @ scaled.T
     kernel[np.diag_indices(len(likes))] += 1.0 / np.maximum(user_weights.astype(np.float64), 1e-12)
-    lower = np.linalg.cholesky(kernel)
-    part = np.linalg.solve(lower, scaled.astype(np.float64)).astype(np.float32)
-    inverse = part.T @ part
-    np.negative(inverse, out=inverse)
-    inverse[np.diag_indices(n_items)] += 1 / ridge
-    return inverse
+    return np.ascontiguousarray(np.linalg.solve(np.linalg.cholesky(kernel), scaled).T, np.float32)
 
 
 @njit(cache=True, nogil=True)

@@ -1,10 +1,12 @@
-"""A weight for each pair of items, and sums of them over histories: all of them dense, or the largest of each item.
+"""A weight for each pair of items, and sums of them over histories: dense, ragged, or as a product.
 
 score(u, i) = sum over j in u's history of w_uj * B[j, i]
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -12,55 +14,46 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from likewise.data.csr import CSR, csr_from_pairs, empty_csr
+from likewise.data.csr import CSR, csr_from_pairs
 from likewise.data.interactions import Histories
 from likewise.models.gram import weights_of
+from likewise.models.levels import grown
 from likewise.parallel import in_threads, thread_count
-from likewise.shapes import Floats, Rows
+from likewise.shapes import Floats, Offsets, Rows
 
 WORTH_THREADS = 64
 """People in a batch from which threads pay."""
 
 
-@dataclass(frozen=True, eq=False)
-class ItemWeights:
-    """B by rows: what liking item j says of every other item.
-
-    Parameters
-    ----------
-    dense : float32 [item, item] or None
-    sparse : CSR [item, item] or None
-        Columns of each row ascending. Exactly one of the two is given.
-    """
-
-    dense: Floats | None
-    sparse: CSR | None
+class ItemWeights(ABC):
+    """B: what liking item j says of every item i."""
 
     @property
+    @abstractmethod
     def n_items(self) -> int:
-        return self._ragged.n_rows if self.dense is None else len(self.dense)
+        """Rows and columns of B."""
 
-    @property
-    def _ragged(self) -> CSR:
-        return empty_csr(0, 0) if self.sparse is None else self.sparse
-
+    @abstractmethod
     def sums(self, likes: Histories) -> Floats:
         """Scores [batch, item] of all items."""
-        out = np.zeros((len(likes), self.n_items), np.float32)
-        weights = weights_of(likes)
-        pieces = thread_count(None) if len(likes) >= WORTH_THREADS else 1
-        cuts = np.linspace(0, len(likes), pieces + 1).astype(np.int64)
 
-        def work(piece: int) -> None:
-            first, last = cuts[piece], cuts[piece + 1]
-            if self.dense is not None:
-                _dense_sums(likes.indptr[first : last + 1], likes.rows, weights, self.dense, out[first:last])
-            else:
-                b = self._ragged
-                _sparse_sums(likes.indptr[first : last + 1], likes.rows, weights, b.indptr, b.columns, b.filled(), out[first:last])
+    @abstractmethod
+    def at(self, rows: Rows, columns: Rows) -> Floats:
+        """B[row, column] of pairs, float32 [batch]; 0 where either is -1."""
 
-        in_threads(work, pieces)
-        return out
+    @abstractmethod
+    def with_items(self, items: Rows, columns: Floats, rows: Floats) -> Self:
+        """A copy with new or replaced items; gaps say nothing.
+
+        Parameters
+        ----------
+        columns : float32 [new, item], what each old item says of the new one.
+        rows : float32 [new, item], what the new one says of each old item.
+        """
+
+    @abstractmethod
+    def state(self) -> dict[str, NDArray[Any]]:
+        """As arrays."""
 
     def pair_sums(self, likes: Histories, items: Rows) -> Floats:
         """Score [batch] of each person with the item beside it; 0 for item -1."""
@@ -68,58 +61,151 @@ class ItemWeights:
         each = weights_of(likes) * self.at(likes.rows, items[person])
         return np.bincount(person, each, len(likes)).astype(np.float32)
 
+
+@dataclass(frozen=True, eq=False)
+class DenseWeights(ItemWeights):
+    """All of B, float32 [item, item]."""
+
+    matrix: Floats
+
+    @property
+    def n_items(self) -> int:
+        return len(self.matrix)
+
+    def sums(self, likes: Histories) -> Floats:
+        out = np.zeros((len(likes), self.n_items), np.float32)
+        weights = weights_of(likes)
+
+        def work(indptr: Offsets, part: Floats) -> None:
+            _dense_sums(indptr, likes.rows, weights, self.matrix, part)
+
+        _shared(likes, out, work)
+        return out
+
     def at(self, rows: Rows, columns: Rows) -> Floats:
-        """B[row, column] for pairs; 0 where either is -1."""
-        known = (rows >= 0) & (columns >= 0)
         if not self.n_items:
             return np.zeros(len(rows), np.float32)
-        if self.dense is not None:
-            return np.where(known, self.dense[rows, columns], np.float32(0))
-        b = self._ragged
+        return np.where((rows >= 0) & (columns >= 0), self.matrix[rows, columns], np.float32(0))
+
+    def with_items(self, items: Rows, columns: Floats, rows: Floats) -> Self:
+        old, size = self.n_items, _size(self.n_items, items)
+        matrix = np.zeros((size, size), np.float32)
+        matrix[:old, :old] = self.matrix
+        matrix[items], matrix[:, items] = 0, 0
+        matrix[:old, items] = columns.T
+        matrix[items, :old] = rows
+        return type(self)(matrix)
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        return {"dense": self.matrix}
+
+
+@dataclass(frozen=True, eq=False)
+class SparseWeights(ItemWeights):
+    """Some of B, as ragged rows with ascending columns."""
+
+    ragged: CSR
+
+    @property
+    def n_items(self) -> int:
+        return self.ragged.n_rows
+
+    def sums(self, likes: Histories) -> Floats:
+        out = np.zeros((len(likes), self.n_items), np.float32)
+        b, weights, values = self.ragged, weights_of(likes), self.ragged.filled()
+
+        def work(indptr: Offsets, part: Floats) -> None:
+            _sparse_sums(indptr, likes.rows, weights, b.indptr, b.columns, values, part)
+
+        _shared(likes, out, work)
+        return out
+
+    def at(self, rows: Rows, columns: Rows) -> Floats:
+        if not self.n_items:
+            return np.zeros(len(rows), np.float32)
+        known, b = (rows >= 0) & (columns >= 0), self.ragged
         found = _lookup(b.indptr, b.columns, b.filled(), np.where(known, rows, 0), np.where(known, columns, 0))
         return np.where(known, found, np.float32(0))
 
     def with_items(self, items: Rows, columns: Floats, rows: Floats) -> Self:
-        """A copy with new or replaced items.
-
-        Parameters
-        ----------
-        columns : float32 [new, item], what each old item says of the new one.
-        rows : float32 [new, item], what the new one says of each old item.
-        """
-        size = max(self.n_items, int(items.max()) + 1 if len(items) else 0)
-        old = self.n_items
-        if self.dense is not None:
-            dense = np.zeros((size, size), np.float32)
-            dense[:old, :old] = self.dense
-            dense[items], dense[:, items] = 0, 0
-            for n, item in enumerate(items):
-                dense[:old, item] = columns[n]
-                dense[item, :old] = rows[n]
-            return type(self)(dense, None)
-        replaced = np.isin(np.arange(size), items)
-        r, c, v = _triples(self._ragged)
+        size = _size(self.n_items, items)
+        replaced = np.zeros(size, np.bool_)
+        replaced[items] = True
+        r, c, v = np.repeat(np.arange(self.n_items, dtype=np.int32), self.ragged.counts), self.ragged.columns, self.ragged.filled()
         kept = ~(replaced[r] | replaced[c])
         triples = [(r[kept], c[kept], v[kept])]
         for n, item in enumerate(items):
-            into, out_of = np.flatnonzero(columns[n]), np.flatnonzero(rows[n])
-            triples.append((into.astype(np.int32), np.full(len(into), item, np.int32), columns[n][into]))
-            triples.append((np.full(len(out_of), item, np.int32), out_of.astype(np.int32), rows[n][out_of]))
-        r, c, v = (np.concatenate([t[k] for t in triples]) for k in range(3))
-        return type(self)(None, sorted_csr(r, c, v, size))
+            into, out_of = np.flatnonzero(columns[n]).astype(np.int32), np.flatnonzero(rows[n]).astype(np.int32)
+            triples.append((into, np.full(len(into), item, np.int32), columns[n][into]))
+            triples.append((np.full(len(out_of), item, np.int32), out_of, rows[n][out_of]))
+        r, c, v = (np.concatenate([triple[k] for triple in triples]) for k in range(3))
+        return type(self)(sorted_csr(r, c, v, size))
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """As arrays."""
-        if self.dense is not None:
-            return {"dense": self.dense}
-        return {"indptr": self._ragged.indptr, "columns": self._ragged.columns, "values": self._ragged.filled()}
+        return {"indptr": self.ragged.indptr, "columns": self.ragged.columns, "values": self.ragged.filled()}
 
-    @classmethod
-    def from_state(cls, state: dict[str, NDArray[Any]]) -> Self:
-        """The weights that `state` described."""
-        if "dense" in state:
-            return cls(state["dense"], None)
-        return cls(None, CSR(state["indptr"], state["columns"], state["values"], len(state["indptr"]) - 1))
+
+@dataclass(frozen=True, eq=False)
+class FactoredWeights(ItemWeights):
+    """B as a product: B[j, i] = left_j . right_i, less `own_i` where j = i. Small where there are few users.
+
+    Parameters
+    ----------
+    left, right : float32 [item, rank]
+    own : float32 [item]
+    """
+
+    left: Floats
+    right: Floats
+    own: Floats
+
+    @property
+    def n_items(self) -> int:
+        return len(self.left)
+
+    def sums(self, likes: Histories) -> Floats:
+        weights = weights_of(likes)
+        people = np.zeros((len(likes), self.left.shape[1]), np.float32)
+        _dense_sums(likes.indptr, likes.rows, weights, self.left, people)
+        out = np.asarray(people @ self.right.T, np.float32)
+        known = likes.rows >= 0
+        person, items = np.repeat(np.arange(len(likes)), likes.counts)[known], likes.rows[known]
+        np.subtract.at(out, (person, items), weights[known] * self.own[items])
+        return out
+
+    def at(self, rows: Rows, columns: Rows) -> Floats:
+        if not self.n_items:
+            return np.zeros(len(rows), np.float32)
+        product = np.einsum("nr,nr->n", self.left[rows], self.right[columns], dtype=np.float32)
+        product -= np.where(rows == columns, self.own[columns], np.float32(0))
+        return np.where((rows >= 0) & (columns >= 0), product, np.float32(0))
+
+    def with_items(self, items: Rows, columns: Floats, rows: Floats) -> Self:
+        """Each new item adds two columns to the product: one for what is said of it, one for what it says."""
+        old, rank, new = self.n_items, self.left.shape[1], len(items)
+        size = _size(old, items)
+        left, right = np.zeros((size, rank + 2 * new), np.float32), np.zeros((size, rank + 2 * new), np.float32)
+        left[:old, :rank], right[:old, :rank] = self.left, self.right
+        left[items], right[items] = 0, 0
+        left[:old, rank : rank + new] = columns.T
+        left[items, rank : rank + new] = 0
+        right[items, rank + np.arange(new)] = 1
+        right[:old, rank + new :] = rows.T
+        right[items, rank + new :] = 0
+        left[items, rank + new + np.arange(new)] = 1
+        return type(self)(left, right, grown(self.own, items, 0))
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        return {"left": self.left, "right": self.right, "own": self.own}
+
+
+def weights_from_state(state: Mapping[str, NDArray[Any]]) -> ItemWeights:
+    """The weights that `state` described."""
+    if "dense" in state:
+        return DenseWeights(state["dense"])
+    if "left" in state:
+        return FactoredWeights(state["left"], state["right"], state["own"])
+    return SparseWeights(CSR(state["indptr"], state["columns"], state["values"], len(state["indptr"]) - 1))
 
 
 def sorted_csr(rows: Rows, columns: Rows, values: Floats, size: int) -> CSR:
@@ -128,18 +214,24 @@ def sorted_csr(rows: Rows, columns: Rows, values: Floats, size: int) -> CSR:
     return csr_from_pairs(rows[order], columns[order], values[order], size, size)
 
 
-def _triples(b: CSR) -> tuple[Rows, Rows, Floats]:
-    return np.repeat(np.arange(b.n_rows, dtype=np.int32), b.counts), b.columns, b.filled()
+def _size(old: int, items: Rows) -> int:
+    return max(old, int(items.max()) + 1 if len(items) else 0)
+
+
+def _shared(likes: Histories, out: Floats, work: Any) -> None:
+    """Call `work(indptr, out)` on parts of the people, in threads where there are many."""
+    pieces = thread_count(None) if len(likes) >= WORTH_THREADS else 1
+    cuts = np.linspace(0, len(likes), pieces + 1).astype(np.int64)
+    in_threads(lambda n: work(likes.indptr[cuts[n] : cuts[n + 1] + 1], out[cuts[n] : cuts[n + 1]]), pieces)
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def _dense_sums(indptr, rows, weights, dense, out):  # type: ignore[no-untyped-def]
+def _dense_sums(indptr, rows, weights, matrix, out):  # type: ignore[no-untyped-def]
     for n in range(len(out)):
         for e in range(indptr[n], indptr[n + 1]):
             if rows[e] >= 0:
-                w = weights[e]
-                for i in range(dense.shape[1]):
-                    out[n, i] += w * dense[rows[e], i]
+                for i in range(matrix.shape[1]):
+                    out[n, i] += weights[e] * matrix[rows[e], i]
 
 
 @njit(cache=True, nogil=True)

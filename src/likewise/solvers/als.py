@@ -30,7 +30,7 @@ from likewise.solvers.inner import Inner, search
 log = logging.getLogger("likewise")
 
 UNOBSERVED = (0.003, 0.006, 0.0125, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.8)
-STRENGTH = (1.5, 2.5, 3.5, 5.0, 7.0, 9.0, 12.0, 16.0)
+STRENGTH = (0.7, 1.0, 1.5, 2.5, 3.5, 5.0, 7.0, 9.0, 12.0, 16.0)
 """Penalty that a person without likes would have, l2 * unobserved * items: its best value differs least between data sets."""
 RATINGS_L2 = 0.05
 SEARCH_SWEEPS = 5
