@@ -1,7 +1,7 @@
 # `make help` lists the targets. Everything runs in .venv, which is made on first use; PYTHON chooses the interpreter.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check lint types layers format docs bench bench-peers bench-full bars quality install-torchrec clean
+.PHONY: help demo test check lint types layers format docs pages bench bench-peers bench-full bars quality install-torchrec clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -54,6 +54,10 @@ format: $(VENV)/.installed-dev ## Format the code and mend what the linter can m
 
 docs: $(VENV)/.installed-dev ## Build the documentation site strictly into site/
 	$(BIN)/mkdocs build --strict --quiet
+
+pages: $(VENV)/.installed-dev ## Run the code of the documents and write what it prints and draws, and the tables of results
+	$(BIN)/python -m tests.pages $(ARGS)
+	$(BIN)/python -m benchmarks.tables
 
 bench: $(VENV)/.installed-dev ## Benchmark Likewise and the peers already installed, on the sample
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import re
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,10 @@ ROOMS = (
     ("serving", "How it is asked"),
     ("errors", "What it refuses, and why"),
 )
+_spec = importlib.util.spec_from_file_location("docs_settings", Path(__file__).with_name("_settings.py"))
+_module: Any = importlib.util.module_from_spec(_spec)  # type: ignore[arg-type]
+_spec.loader.exec_module(_module)  # type: ignore[union-attr]
+_told = _module.told
 FETCHED = re.compile(
     r"<(?:script|img|iframe|source)\b[^>]*\bsrc=[\"']?(?:https?:)?//[^>]*>|<link\b[^>]*\bhref=[\"']?(?:https?:)?//[^>]*>", re.IGNORECASE
 )
@@ -86,6 +91,11 @@ def on_files(files: Files, config: Any) -> Files:
     for address, text in api_pages().items():
         files.append(File.generated(config, address, content=text))
     return files
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Put in what pages take from the source."""
+    return str(_told(markdown))
 
 
 def on_post_build(config: Any) -> None:

@@ -25,12 +25,13 @@ FENCE = re.compile(
 
 @dataclass(frozen=True)
 class Block:
-    """One fenced block: its language, its code, the line it starts on and the mark above it."""
+    """One fenced block: its language, its code, the line it starts on, the mark above it and where its fence ends in the text."""
 
     language: str
     code: str
     line: int
     mark: str | None
+    end: int = 0
 
     def as_python(self) -> str:
         """Return the block as Python that keeps the page's line numbers in tracebacks."""
@@ -44,17 +45,22 @@ def blocks(page: Path) -> list[Block]:
     """Return the `python` and `bash` blocks of a page, in order."""
     text = page.read_text(encoding="utf-8")
     return [
-        Block(match["language"], dedent(match["code"]), text.count("\n", 0, match.start("code")) + 1, match["mark"])
+        Block(match["language"], dedent(match["code"]), text.count("\n", 0, match.start("code")) + 1, match["mark"], match.end())
         for match in FENCE.finditer(text)
     ]
 
 
-def script(page: Path) -> str:
-    """Return one Python script of all blocks that are run; each block starts on the line it has in the page."""
+def script(page: Path, told: bool = False) -> str:
+    """Return one Python script of all blocks that are run; each block starts on the line it has in the page.
+
+    With `told` a line with the block's number is printed before the block, in the place of its fence.
+    """
     lines: list[str] = []
     for block in blocks(page):
         if block.mark is None:
             lines += [""] * (block.line - 1 - len(lines))
+            if told:
+                lines[-1] = f"print('\\x1e{block.line}', flush=True)"
             lines += block.as_python().splitlines()
     return "\n".join(lines) + "\n" if lines else ""
 
