@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -208,6 +209,8 @@ class Recommender:
     def evaluate(self, test: Any, *, protocol: str | Protocol = "full", baselines: bool = True, lists: bool = True) -> Comparison:
         """How good the answers are on held-out events, with intervals over people, beside baselines fitted on the same data.
 
+        The figures are kept in `notes["evaluation"]`, and `save` puts them into the model card.
+
         Parameters
         ----------
         test : Dataset, or anything `lw.read` takes
@@ -225,7 +228,9 @@ class Recommender:
         how = named_protocol(protocol) if isinstance(protocol, str) else protocol
         name, asked = self.notes.get("preset", self.model.name), Asked(lists=lists)
         seconds = self.notes.get("fit_seconds")
-        return beside_baselines(self.fitted, self.data, _dataset(test), how, name=name, seconds=seconds, asked=asked, baselines=baselines)
+        found = beside_baselines(self.fitted, self.data, _dataset(test), how, name=name, seconds=seconds, asked=asked, baselines=baselines)
+        self.notes["evaluation"] = json.loads(found.json)
+        return found
 
     # ---- someone new ---------------------------------------------------------------------------------------------------------
 
@@ -344,7 +349,7 @@ class Recommender:
     def with_answers(self, answers: Answers) -> Recommender:
         """The same recommender with another fitted model and history."""
         rec = Recommender(self.model, self.solver)
-        rec._answers, rec.notes = answers, dict(self.notes)
+        rec._answers, rec.notes = answers, {name: note for name, note in self.notes.items() if name != "evaluation"}
         return rec
 
     def __repr__(self) -> str:

@@ -19,12 +19,16 @@ from typing import Any
 from likewise.errors import ArtifactError
 
 MANIFEST = "manifest.json"
+PAGE = "README.md"
 FORMAT = 1
 """Version of the folder's format; raised when an older release could no longer read it."""
 
 
-def write_folder(folder: Path, files: Mapping[str, Callable[[Path], None]], manifest: Mapping[str, Any]) -> None:
-    """Write `files` (name -> function that writes to the path it is given) and the manifest that names them.
+def write_folder(folder: Path, files: Mapping[str, Callable[[Path], None]], manifest: Mapping[str, Any], page: str | None = None) -> None:
+    """Write `files` (name -> function that writes to the path it is given), the manifest that names them, and a page for people.
+
+    The page is `README.md`, replaced whole right after the manifest. It tells of the model and is no part of it: no checksum holds it,
+    and a `README.md` that begins otherwise is somebody else's and stays.
 
     Raises ArtifactError when the folder holds something else, or cannot be written; what was there before stays whole.
     """
@@ -47,8 +51,11 @@ def write_folder(folder: Path, files: Mapping[str, Callable[[Path], None]], mani
             json.dump({"format": FORMAT, **manifest, "files": entries}, out, indent=1, ensure_ascii=False, allow_nan=False)
             out.flush()
             os.fsync(out.fileno())
+        leaf = None if page is None or not _may_replace(folder / PAGE, page) else _write_page(folder, page, written)
         _sync(folder)
         temporary.replace(folder / MANIFEST)
+        if leaf is not None:
+            leaf.replace(folder / PAGE)
         _sync(folder)
     except OSError as error:
         current = _named(folder)
@@ -109,6 +116,27 @@ def _write_file(folder: Path, name: str, write: Callable[[Path], None]) -> tuple
         temporary.unlink(missing_ok=True)
         raise
     return final, {"file": final.name, "bytes": final.stat().st_size, "sha256": digest}
+
+
+def _write_page(folder: Path, page: str, written: list[Path]) -> Path:
+    leaf = folder / f".{PAGE}.{os.getpid()}.tmp"
+    written.append(leaf)
+    with leaf.open("w", encoding="utf-8", newline="\n") as out:
+        out.write(page)
+        out.flush()
+        os.fsync(out.fileno())
+    return leaf
+
+
+def _may_replace(path: Path, page: str) -> bool:
+    """Whether there is no page, or one that begins with the same two lines as the new one."""
+    if not path.exists():
+        return True
+    try:
+        with path.open(encoding="utf-8") as old:
+            return [old.readline(), old.readline()] == [f"{line}\n" for line in page.split("\n")[:2]]
+    except (OSError, UnicodeDecodeError):
+        return False
 
 
 def _digest(path: Path) -> str:

@@ -1,5 +1,6 @@
 """Save and load everything a recommender is: model, data it learned from, and how it was made.
 
+README.md             the model card; tells of the model, is no part of it
 manifest.json         format, versions, model and solver settings, data fingerprint, metrics, notes; names the files
 model.safetensors     the fitted model's arrays
 users, items .parquet vocabularies in row order
@@ -10,6 +11,8 @@ user_table, item_table .parquet, contexts.parquet, features.safetensors   where 
 from __future__ import annotations
 
 import json
+import math
+import mmap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,10 +23,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import save_file
 
 from likewise import __version__
 from likewise.artifact import tables
+from likewise.artifact.card import card
 from likewise.artifact.folder import open_files, read_manifest, write_folder
 from likewise.data.dataset import Dataset
 from likewise.errors import ArtifactError, LikewiseError
@@ -31,6 +35,11 @@ from likewise.models.base import FittedModel, Model
 from likewise.models.registry import fitted_class, fitted_name, model_settings
 from likewise.solvers.base import Solver
 from likewise.solvers.registry import solver_settings
+
+
+DTYPES = {"BOOL": "?", "U8": "u1", "I8": "i1", "I16": "<i2", "U16": "<u2", "F16": "<f2", "I32": "<i4", "U32": "<u4", "F32": "<f4",
+          "F64": "<f8", "I64": "<i8", "U64": "<u8"}  # fmt: skip
+"""NumPy's words for those of safetensors."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +82,8 @@ def save(folder: str | Path, saved: Saved, extra: Mapping[str, Callable[[Path], 
         "data": described,
         "notes": json.loads(json.dumps(saved.notes, default=_plain)),
     }
-    write_folder(Path(folder), {**files, **(extra or {})}, json.loads(json.dumps(manifest, default=_plain)))
+    manifest = json.loads(json.dumps(manifest, default=_plain))
+    write_folder(Path(folder), {**files, **(extra or {})}, manifest, card(manifest))
 
 
 def load(folder: str | Path, verify: bool = True) -> Saved:
@@ -101,8 +111,24 @@ def load(folder: str | Path, verify: bool = True) -> Saved:
 
 
 def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    """The arrays of a safetensors file."""
-    return dict(load_file(path))
+    """The arrays of a safetensors file, mapped into memory: read when they are used, and shared by processes that read them.
+
+    A write to one of them stays in its own process.
+    """
+    with path.open("rb") as file:
+        content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+    start = 8 + int.from_bytes(content[:8], "little")
+    header: dict[str, Any] = json.loads(content[8:start])
+    header.pop("__metadata__", None)
+    arrays = {}
+    for name, entry in header.items():
+        dtype, shape = np.dtype(DTYPES[entry["dtype"]]), tuple(entry["shape"])
+        first, last = entry["data_offsets"]
+        if last - first != dtype.itemsize * math.prod(shape):
+            raise ValueError(f"{name} has {last - first} bytes, not those of {shape}")
+        array: NDArray[Any] = np.frombuffer(content, dtype, math.prod(shape), start + first).reshape(shape)
+        arrays[name] = array if array.flags.aligned else array.copy()
+    return arrays
 
 
 def _plain(value: Any) -> Any:

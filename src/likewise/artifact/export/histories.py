@@ -10,7 +10,7 @@ from likewise.artifact.export.entries import Entries, known_run, ragged_sums
 from likewise.artifact.export.graph import Graph, Value
 from likewise.models.ease import FittedEASE
 from likewise.models.gram import weights_of
-from likewise.models.item_weights import ItemWeights
+from likewise.models.item_weights import FactoredWeights, ItemWeights, SparseWeights
 from likewise.models.markov import FittedMarkov
 
 LONGEST = 2**31
@@ -56,7 +56,12 @@ def score_markov(g: Graph, model: FittedMarkov, user: Value, told: Entries) -> V
 
 def weight_sums(g: Graph, weights: ItemWeights, rows: Value, worth: Value) -> Value:
     """Sum over entries of their worth times their row of the item weights, float32 [item]."""
-    if weights.sparse is not None:
-        return ragged_sums(g, weights.sparse, rows, worth)
+    if isinstance(weights, SparseWeights):
+        return ragged_sums(g, weights.ragged, rows, worth)
+    if isinstance(weights, FactoredWeights):
+        person = (g.constant(weights.left).take(rows) * worth.shaped(-1, 1)).sum(0)
+        scores = g.constant(weights.right) @ person
+        own = worth * g.constant(weights.own).take(rows) * -1.0
+        return g.op("ScatterElements", scores, rows, own, axis=0, reduction="add")
     dense = weights.state()["dense"]
     return (worth.shaped(1, -1) @ g.constant(dense).take(rows)).shaped(-1)

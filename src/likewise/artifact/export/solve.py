@@ -6,7 +6,7 @@ import numpy as np
 
 from likewise.artifact.export.graph import Graph, Value
 
-CLOSE = 1e-20
+CLOSE = 1e-18
 """Square of the residual, relative to its start, at which conjugate gradients stop: far below what float32 can show."""
 TINY = 1e-300
 
