@@ -45,8 +45,8 @@ with TemporaryDirectory() as folder:
     try:
         address = f"http://127.0.0.1:{port}"
         wait_until_ready(address)
-        print(json.dumps(ask(f"{address}/users/42/recommendations?k=3"), indent=1))
-        print(json.dumps(ask(f"{address}/recommendations", {"ratings": {"1": 5, "6": 2}, "k": 3}), indent=1))
+        print(json.dumps(ask(f"{address}/users/42/recommendations?n=3"), indent=1))
+        print(json.dumps(ask(f"{address}/recommendations", {"ratings": {"1": 5, "6": 2}, "n": 3}), indent=1))
     finally:
         service.terminate()
         service.wait(timeout=30)
