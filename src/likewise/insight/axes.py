@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from likewise.answers import Answers
 from likewise.errors import InputError
-from likewise.insight.display import axes_of
+from likewise.insight.display import axes_of, short
 from likewise.models.base import Side
 
 FOLDS = 5

@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from likewise.answers import Answers
-from likewise.insight.display import axes_of
+from likewise.insight.display import axes_of, short
 from likewise.models.base import Side
 from likewise.models.bias import Bias
 
@@ -55,10 +55,10 @@ class Biases:
             ax.plot([row["low"], row["high"]], [place, place], color=colour, linewidth=2)
             ax.plot(row["bias"], place, "o", color=colour, markersize=4)
         ax.axvline(0, color="0.7", linewidth=1)
-        ax.set_yticks(range(shown.height), [f"{row['name']} ({row['count']})" for row in shown.iter_rows(named=True)])
+        ax.set_yticks(range(shown.height), [f"{short(row['name'])} ({row['count']})" for row in shown.iter_rows(named=True)])
         ax.invert_yaxis()
-        ax.set_xlabel("bias with 95 % interval (number of ratings in brackets)")
-        ax.set_title(f"{self.side.capitalize()}s loved and hated beyond what the factors explain")
+        ax.set_xlabel("bias, 95 % interval")
+        ax.set_title("Loved and not, beyond taste")
         return ax
 
     def __repr__(self) -> str:

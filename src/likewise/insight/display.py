@@ -19,3 +19,8 @@ def axes_of(ax: Any, what: str, size: tuple[float, float] = (7.0, 5.0)) -> Any:
     except ImportError as error:
         raise MissingExtraError("plots", what) from error
     return Figure(figsize=size, layout="constrained").subplots()
+
+
+def short(name: str, most: int = 42) -> str:
+    """A name cut to what fits beside a picture."""
+    return name if len(name) <= most else name[: most - 1] + "…"

@@ -55,7 +55,7 @@ class Effects:
         ax.set_yticks(range(shown.height), [f"{row['kind']}: {row['name']}" for row in shown.iter_rows(named=True)])
         ax.invert_yaxis()
         ax.set_xlabel("effect on the prediction, 95 % interval")
-        ax.set_title("What moves predictions (parts: how widely they vary)")
+        ax.set_title("What moves predictions")
         return ax
 
     def __repr__(self) -> str:
