@@ -36,7 +36,7 @@ def test_head_and_text() -> None:
     assert head(text) == {"library_name": "likewise", "tags": ["recommender", "collaborative-filtering", "dot"]}
     for line in (
         "| events | 1,200 |",
-        "| span | 1970\\-01\\-01 to 1971\\-02\\-05 |",
+        "| span | 1970-01-01 to 1971-02-05 |",
         "| dropped | 2 rows: no rating |",
         "| model.factors | 8 |",
     ):
