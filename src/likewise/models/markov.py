@@ -25,7 +25,7 @@ from likewise.data.interactions import Histories
 from likewise.errors import InputError
 from likewise.models.base import Arrays, Context, FittedModel, Model, Parts, check_rows
 from likewise.models.gram import weights_of
-from likewise.models.item_weights import ItemWeights, sorted_csr
+from likewise.models.item_weights import SparseWeights, sorted_csr
 from likewise.models.levels import grown
 from likewise.models.link import Link
 from likewise.shapes import Floats, Rows
@@ -171,11 +171,11 @@ class FittedMarkov(FittedModel[Histories]):
         return cls(config, Histories(state["known_indptr"], state["known_rows"]), steps, habit)
 
     @cached_property
-    def _transitions(self) -> ItemWeights:
+    def _transitions(self) -> SparseWeights:
         """c_ji / (c_j + shrinkage)."""
         rows = np.repeat(np.arange(self.n_items), self.steps.counts)
         values = self.steps.filled() / (self._left[rows] + np.float32(self.config.shrinkage))
-        return ItemWeights(None, CSR(self.steps.indptr, self.steps.columns, values.astype(np.float32), self.n_items))
+        return SparseWeights(CSR(self.steps.indptr, self.steps.columns, values.astype(np.float32), self.n_items))
 
     @cached_property
     def _left(self) -> Floats:
