@@ -107,7 +107,7 @@ class Axes:
         shown = pl.concat([chosen.high.head(n), chosen.low.head(n).reverse()])
         ax = axes_of(ax, "insight.axes().plot()", (8, 1 + 0.26 * shown.height))
         ax.barh(range(shown.height), shown["place"], color=["C0" if place > 0 else "C1" for place in shown["place"]])
-        ax.set_yticks(range(shown.height), [name if len(name) <= 42 else f"{name[:41]}…" for name in shown["name"]])
+        ax.set_yticks(range(shown.height), [short(name) for name in shown["name"]])
         ax.invert_yaxis()
         ax.set_xlabel(f"place on axis {axis}, {100 * chosen.variance:.1f} % of the variance")
         ax.set_title(f"Axis {axis}: {chosen.name}")
