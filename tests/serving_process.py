@@ -27,7 +27,17 @@ class Running:
     def __init__(self, model: Path, *options: str, log: Path | None = None) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self.command = [sys.executable, "-c", "from likewise.cli import main; main()", "serve", str(model), "--port", str(self.port), "--quiet", *options]
+        self.command = [
+            sys.executable,
+            "-c",
+            "from likewise.cli import main; main()",
+            "serve",
+            str(model),
+            "--port",
+            str(self.port),
+            "--quiet",
+            *options,
+        ]
         self.log = log
         self.process: subprocess.Popen[bytes] | None = None
 

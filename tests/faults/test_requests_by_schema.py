@@ -15,8 +15,8 @@ pytest.importorskip("schemathesis", reason="schemathesis is not installed")
 
 CONFIG = """
 [checks.positive_data_acceptance]
-# 400: what no schema can say, such as a condition's grammar or this model's range of ratings
-expected-statuses = ["2xx", "400", "401", "403", "404", "409"]
+# 400: what no schema can say, such as a condition's grammar or this model's range of ratings; 413: the service's own limits
+expected-statuses = ["2xx", "400", "401", "403", "404", "409", "413"]
 [checks.negative_data_rejection]
 expected-statuses = ["400", "401", "403", "404", "405", "406", "409", "413", "415", "422", "428", "429", "5xx"]
 """

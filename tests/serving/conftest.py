@@ -18,10 +18,10 @@ with warnings.catch_warnings():  # it would rather have a successor of httpx
     warnings.simplefilter("ignore")
     from fastapi.testclient import TestClient
 
-import likewise as lw  # noqa: E402
-from likewise.serving.app import make_app  # noqa: E402
-from likewise.serving.settings import Settings  # noqa: E402
-from likewise.solvers.als import ALS  # noqa: E402
+import likewise as lw
+from likewise.serving.app import make_app
+from likewise.serving.settings import Settings
+from likewise.solvers.als import ALS
 
 GENRES = ("Comedy", "Drama", "Western")
 

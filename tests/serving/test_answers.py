@@ -91,7 +91,9 @@ def test_feedback_changes_the_next_list_of_another_worker(service: Start) -> Non
     one, two = service(), service()
     before = get(two, "/users/2/recommendations", n=8)
     liked = before["items"][0]["item_id"]
-    kept = post(one, "/feedback", {"events": [{"user_id": "2", "item_id": liked, "kind": "rate", "rating": 1, "answers": before["request_id"]}]})
+    kept = post(
+        one, "/feedback", {"events": [{"user_id": "2", "item_id": liked, "kind": "rate", "rating": 1, "answers": before["request_id"]}]}
+    )
     assert (kept["accepted"], kept["repeated"]) == (1, 0)
     for client in (one, two):
         after = get(client, "/users/2/recommendations", n=8)

@@ -37,7 +37,15 @@ def nothing_leaks(answer: Any) -> None:
 def test_nasty_text_anywhere_gets_a_clear_answer(client: TestClient, nasty: str) -> None:
     from urllib.parse import quote
 
-    for path in ("/users/{}/recommendations", "/users/{}", "/users/{}/similar", "/users/{}/feedback", "/items/{}", "/items/{}/similar", "/explore/{}"):
+    for path in (
+        "/users/{}/recommendations",
+        "/users/{}",
+        "/users/{}/similar",
+        "/users/{}/feedback",
+        "/items/{}",
+        "/items/{}/similar",
+        "/explore/{}",
+    ):
         nothing_leaks(client.get(path.format(quote(nasty, safe=""))))
     for name in ("query", "n", "where", "diversity", "model", "explain", "stray"):
         nothing_leaks(client.get("/users/1/recommendations", params={name: nasty}))
@@ -159,8 +167,12 @@ def test_origins_are_named(service: Start, model: Path) -> None:
 def test_settings_from_flags_environment_and_toml(tmp_path: Path) -> None:
     toml = tmp_path / "serve.toml"
     _, key = make_key("shop", ["read"])
-    toml.write_text(f'model = "a"\nport = 9000\nworkers = 2\n[limits]\nbody_bytes = 5\n[[keys]]\nname = "shop"\nhash = "{key.hash}"\nscopes = ["read"]\n')
-    found = load_settings({"port": 9002}, toml, {"LIKEWISE_PORT": "9001", "LIKEWISE_WORKERS": "3", "LIKEWISE_LIMITS__ENTRIES": "7", "OTHER": "1"})
+    toml.write_text(
+        f'model = "a"\nport = 9000\nworkers = 2\n[limits]\nbody_bytes = 5\n[[keys]]\nname = "shop"\nhash = "{key.hash}"\nscopes = ["read"]\n'
+    )
+    found = load_settings(
+        {"port": 9002}, toml, {"LIKEWISE_PORT": "9001", "LIKEWISE_WORKERS": "3", "LIKEWISE_LIMITS__ENTRIES": "7", "OTHER": "1"}
+    )
     assert (found.port, found.workers, found.limits.entries, found.limits.body_bytes, found.keys) == (9002, 3, 7, 5, (key,))
     assert Settings.from_json(found.as_json()) == found
     assert Key.parse(f"shop:read:{key.hash}") == key

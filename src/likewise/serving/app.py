@@ -58,7 +58,7 @@ def make_app(settings: Settings) -> FastAPI:
         app.include_router(routes)
     install(app)
     app.state.service = service
-    app.add_middleware(Guard, settings=settings, metrics=service.metrics)  # type: ignore[arg-type]
+    app.add_middleware(Guard, settings=settings, metrics=service.metrics)
     if settings.origins:
         app.add_middleware(
             CORSMiddleware, allow_origins=list(settings.origins), allow_methods=["GET", "POST"],

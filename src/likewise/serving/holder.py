@@ -75,7 +75,7 @@ class Holder:
     async def _verify(self) -> None:
         for folder in self.folders.values():
             try:
-                await asyncio.to_thread(lambda folder=folder: open_files(folder, read_manifest(folder), verify=True))
+                await asyncio.to_thread(_checked, folder)
             except ArtifactError as error:
                 if fingerprint(folder) == self._models[_slot(self.folders, folder)].version:
                     self.damaged = str(error)
@@ -120,6 +120,10 @@ def _ready(folder: Path, slot: str) -> Loaded:
     fresh = Loaded(folder, slot, verify=True)
     fresh.warm()
     return fresh
+
+
+def _checked(folder: Path) -> None:
+    open_files(folder, read_manifest(folder), verify=True)
 
 
 def _slot(folders: dict[str, Path], folder: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -66,10 +67,20 @@ async def on_http(request: Request, error: Any) -> Response:
     if error.status_code == 404 and detail == "Not Found":
         detail = "there is nothing at this address; /openapi.json lists what there is"
     if error.status_code == 405:
+        error.headers = {"Allow": ", ".join(allowed(request.app, request.url.path))}
         detail = "this address does not take the method; Allow lists those it takes"
     if error.status_code == 400 and detail.startswith("There was an error parsing"):
         detail = "the body is not JSON that can be read"
     return answer(request, error.status_code, detail, error.headers, getattr(error, "errors", None))
+
+
+def allowed(app: FastAPI, path: str) -> list[str]:
+    """The methods that an address takes, over all of its routes."""
+    methods: set[str] = set()
+    for template, operations in app.openapi()["paths"].items():
+        if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path):
+            methods |= {method.upper() for method in operations}
+    return sorted(methods or {"GET"})
 
 
 async def on_invalid(request: Request, error: Any) -> Response:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 Id = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
 """An id on the wire; a model whose ids are whole numbers reads it as one."""
@@ -14,7 +14,9 @@ Number = Annotated[float, Field(allow_inf_nan=False, ge=-1e9, le=1e9)]
 
 
 def whole(value: Any) -> Any:
-    """Whole numbers of a query are digits, nothing else."""
+    """Whole numbers of a query are digits, nothing else; JSON knows 10.0 as one too."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
     if isinstance(value, str):
         if not (value.isascii() and value.removeprefix("-").isdigit() and len(value) < 12):
             raise ValueError("must be a whole number")
@@ -31,7 +33,7 @@ def truth(value: Any) -> Any:
     return value
 
 
-Count = Annotated[int, BeforeValidator(whole), Field(ge=1, le=1000)]
+Count = Annotated[int, Field(ge=1, le=1000), BeforeValidator(whole)]
 Flag = Annotated[bool, BeforeValidator(truth)]
 
 
@@ -92,13 +94,6 @@ class Said(Body):
     features: dict[Annotated[str, Field(max_length=100)], str | int | float | bool | None] = Field(default_factory=dict, max_length=100)
     model: Slot = "main"
 
-    @model_validator(mode="after")
-    def one_or_the_other(self) -> Said:
-        """An id and ratings together would be ambiguous."""
-        if self.user_id is not None and (self.ratings or self.likes or self.features):
-            raise ValueError("give user_id, or ratings, likes and features; not both")
-        return self
-
 
 class VisitorRequest(Body):
     """A visitor and the list they should get."""
@@ -107,7 +102,7 @@ class VisitorRequest(Body):
     likes: list[Id] = Field(default_factory=list, max_length=1000)
     features: dict[Annotated[str, Field(max_length=100)], str | int | float | bool | None] = Field(default_factory=dict, max_length=100)
     model: Slot = "main"
-    n: Annotated[int, Field(ge=1, le=1000)] = 10
+    n: Count = 10
     where: str | None = Field(None, max_length=500)
     explain: bool = False
     filter_seen: bool = True
@@ -130,7 +125,7 @@ class ScoreRequest(Said):
 class QuestionRequest(Said):
     """A person, and items that they could not say anything of."""
 
-    n: Annotated[int, Field(ge=1, le=50)] = 5
+    n: Annotated[int, Field(ge=1, le=50), BeforeValidator(whole)] = 5
     asked: list[Id] = Field(default_factory=list, max_length=1000)
 
 

@@ -150,7 +150,7 @@ class Feedback:
         with self._asking() as connection:
             asked = sa.select(events.c.user_id, events.c.item_id, events.c.kind, events.c.rating, events.c.time)
             asked = asked.where(events.c.kind.in_(list(kinds)), events.c.received > after).order_by(events.c.time, events.c.id)
-            return [tuple(row) for row in connection.execute(asked)]  # type: ignore[misc]
+            return [tuple(row) for row in connection.execute(asked)]
 
     def close(self) -> None:
         """Let go of the connections."""

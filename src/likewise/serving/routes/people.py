@@ -111,6 +111,8 @@ def users(service: Service) -> APIRouter:
 
 async def whom(service: Service, model: Loaded, asked: schemas.Said) -> Person:
     """The person that a body names or describes."""
+    if asked.user_id is not None and (asked.ratings or asked.likes or asked.features):
+        raise Problem(400, "give user_id, or ratings, likes and features; together they would be ambiguous")
     if asked.user_id is not None:
         return await service.person(model, asked.user_id)
     return await service.run(model, model.stranger, asked.ratings, asked.likes, asked.features)
@@ -129,8 +131,7 @@ def _scores(model: Loaded, person: Person, asked: schemas.ScoreRequest, request_
     responses = model.responses(person, rows)
     lines = []
     for place, (raw, row, score) in enumerate(zip(asked.items, rows, responses, strict=True), start=1):
-        about = {"item_id": raw, "title": None, "about": {}}
-        fragment = wire.dumps(about)[1:-1] if row < 0 else model.fragment(row)
+        fragment = wire.dumps({"item_id": raw, "title": None, "about": {}})[1:-1] if row < 0 else model.fragment(row)
         source = "cold" if row < 0 else person.status
         reasons = b',"reasons":' + wire.dumps(model.reasons(person, [row])[0]) if asked.explain and row >= 0 else b""
         lines.append(b'{"rank":%d,%b,"score":%.6g,"source":"%b"%b}' % (place, fragment, score, source.encode(), reasons))
