@@ -15,6 +15,8 @@ from likewise.errors import InputError
 from likewise.models.ease import EASE, FittedEASE
 from likewise.models.gram import dense_gram, inverse_by_users, invert_in_place, sparse_gram
 from likewise.models.item_weights import SparseWeights
+from likewise.solvers.base import Run
+from likewise.solvers.closed_form import ClosedForm
 
 
 def likes(seed: int = 0, users: int = 60, items: int = 25, share: float = 0.3) -> Dataset:
@@ -220,3 +222,12 @@ def test_bad_input() -> None:
         fitted.fold_in(Histories.of({99: 1.0}))
     with pytest.raises(InputError, match="an item for each"):
         fitted.score_pairs(fitted.people(rows(1)), rows(1, 2))
+
+
+def test_what_is_left_open_is_chosen_on_an_inner_split() -> None:
+    fit = ClosedForm().fit(EASE(), likes(users=100), Run())
+    assert fit.model.config.l2 is not None and fit.model.config.item_power is not None
+    assert "chosen among" in fit.notes[0]
+    again = ClosedForm().fit(EASE(), likes(users=100), Run())
+    assert again.model.config == fit.model.config
+    assert ClosedForm().fit(EASE(l2=5.0, item_power=0.0), likes(), Run()).notes == []

@@ -28,8 +28,8 @@ class Solvable(Protocol):
 class Choosable(Protocol):
     """Settings of a model that may leave some of themselves to an inner split."""
 
-    def choices(self) -> Mapping[str, Sequence[Any]]:
-        """Values to try of each setting left open; none where nothing is."""
+    def choices(self, data: Dataset) -> Mapping[str, tuple[Sequence[Any], Any]]:
+        """Values to try of each setting left open, and which to begin with; none where nothing is open."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,8 @@ class ClosedForm(Solver):
 
     def settled(self, model: Model, data: Dataset, run: Run) -> tuple[Model, ClosedForm, list[str]]:
         """The model with the settings chosen that it leaves open."""
-        axes = dict(model.choices()) if isinstance(model, Choosable) else {}
-        if not axes:
+        choices = dict(model.choices(data)) if isinstance(model, Choosable) else {}
+        if not choices:
             return model, self, []
         splits = Inner.several(data, run.seed)
 
@@ -70,6 +70,6 @@ class ClosedForm(Solver):
             scores = [inner.judge(tried.solve(inner.data), run.threads) for inner in splits if isinstance(tried, Solvable)]
             return float(np.mean(scores))
 
-        best, trials = search(axes, {name: values[len(values) // 2] for name, values in axes.items()}, judge)
+        best, trials = search({n: values for n, (values, _) in choices.items()}, {n: first for n, (_, first) in choices.items()}, judge)
         said = ", ".join(f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}" for name, value in best.items())
         return replace(model, **best), self, [f"{said} chosen among {len(trials)} on an inner split"]
