@@ -11,6 +11,8 @@
     epochs = 20
     [solver.optimizer]
     name = "sgd"
+    [tune]                     # optional: where `likewise tune` searches
+    "model.factors" = { low = 16, high = 128, log = true }
 
 The files beside this one ship with the package; a path to a file of your own is taken wherever a name is.
 """
@@ -59,6 +61,11 @@ def load_preset(name: str | Path, changes: Mapping[str, Any] | None = None) -> P
 
     Raises InputError for an unknown preset, a file that is no preset, and an unknown or impossible setting.
     """
+    return preset_of(read_tables(name, changes), Path(name).stem if str(name).endswith(".toml") else str(name))
+
+
+def read_tables(name: str | Path, changes: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The tables of a preset's file, with single settings changed."""
     path = Path(name) if str(name).endswith(".toml") else FOLDER / f"{name}.toml"
     if not path.is_file():
         raise InputError(f"there is no preset {str(name)!r}; there are: {', '.join(preset_names())}, or give the path of a .toml file")
@@ -68,7 +75,7 @@ def load_preset(name: str | Path, changes: Mapping[str, Any] | None = None) -> P
         raise InputError(f"{path} is not a TOML file: {error}") from error
     for key, value in (changes or {}).items():
         _change(tables, key, value)
-    return preset_of(tables, path.stem)
+    return tables
 
 
 def preset_of(tables: Mapping[str, Any], name: str) -> Preset:
