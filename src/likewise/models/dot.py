@@ -158,7 +158,14 @@ class FittedDot(FittedModel[Floats]):
         return self._vectors(rows, bias)
 
     def fold_in(self, histories: Histories, features: CSR | None = None) -> Floats:
-        rows = solve_rows(histories, self._item_design, self.mean + self.item_bias, self.user_prior, self.noise, self.link)
+        if len(histories.rows) < self.n_items // 4 and (histories.rows >= 0).all():
+            # the few items that occur are gathered: a service folds people in while it maps the model from its file
+            some, places = np.unique(histories.rows, return_inverse=True)
+            histories = replace(histories, rows=places.astype(np.int32))
+            design, offsets = self._design(self.item_factors[some]), self.mean + self.item_bias[some]
+        else:
+            design, offsets = self._item_design, self.mean + self.item_bias
+        rows = solve_rows(histories, design, offsets, self.user_prior, self.noise, self.link)
         if not self.config.bias:
             rows[:, -1] = 0
         return self._vectors(rows[:, :-1], rows[:, -1])
@@ -237,7 +244,8 @@ class FittedDot(FittedModel[Floats]):
         return np.asarray(mine * trust, np.float32), bias_errors(histories, design, prior, noise)
 
     def state(self) -> Arrays:
-        names = ("user_factors", "item_factors", "user_bias", "item_bias")
+        # the items' vectors are kept as ranking reads them, so that processes can share them in the file
+        names = ("user_factors", "user_bias", "item_vectors")
         priors = {
             "user_mean": self.user_prior.mean,
             "user_precision": self.user_prior.precision,
@@ -252,32 +260,41 @@ class FittedDot(FittedModel[Floats]):
     def from_state(cls, config: Dot, state: Mapping[str, NDArray[Any]]) -> Self:
         mean, noise, kind, low, high = (float(x) for x in state["scalars"])
         kinds: tuple[Literal["free", "clip", "sigmoid", "logistic"], ...] = ("free", "clip", "sigmoid", "logistic")
-        return cls(
+        vectors = state.get("item_vectors")
+        fitted = cls(
             config,
             state["user_factors"],
-            state["item_factors"],
+            state["item_factors"] if vectors is None else vectors[:, :-2],
             state["user_bias"],
-            state["item_bias"],
+            state["item_bias"] if vectors is None else vectors[:, -1],
             mean,
             Link(kinds[int(kind)], low, high),
             RowPrior(state["user_mean"], state["user_precision"]),
             RowPrior(state["item_mean"], state["item_precision"]),
             noise,
         )
+        if vectors is not None:
+            fitted.__dict__["item_vectors"] = vectors
+        return fitted
 
     @cached_property
     def item_vectors(self) -> Floats:
-        return np.column_stack([self.item_factors, np.ones(self.n_items, np.float32), self.item_bias]).astype(np.float32)
+        vectors = np.ones((self.n_items, self.item_factors.shape[1] + 2), np.float32)
+        vectors[:, :-2], vectors[:, -1] = self.item_factors, self.item_bias
+        return vectors
 
     @cached_property
     def _item_design(self) -> Floats:
-        ones = np.full((self.n_items, 1), 1 if self.config.bias else 0, np.float32)
-        return np.ascontiguousarray(np.hstack([self.item_factors, ones]))
+        return self._design(self.item_factors)
 
     @cached_property
     def _user_design(self) -> Floats:
-        ones = np.full((self.n_users, 1), 1 if self.config.bias else 0, np.float32)
-        return np.ascontiguousarray(np.hstack([self.user_factors, ones]))
+        return self._design(self.user_factors)
+
+    def _design(self, factors: Floats) -> Floats:
+        """Factors with the bias's column of ones."""
+        ones = np.full((len(factors), 1), 1 if self.config.bias else 0, np.float32)
+        return np.ascontiguousarray(np.hstack([factors, ones]))
 
     def _vectors(self, factors: Floats, bias: Floats) -> Floats:
         return np.column_stack([factors, bias + np.float32(self.mean), np.ones(len(factors), np.float32)]).astype(np.float32)
