@@ -13,6 +13,7 @@ import polars as pl
 import pytest
 import torch
 
+from likewise.data.csr import CSR
 from likewise.data.dataset import Dataset
 from likewise.data.interactions import Histories
 from likewise.errors import InputError
@@ -21,7 +22,7 @@ from likewise.models.dot import Dot
 from likewise.models.networks.autorec import AutoRec
 from likewise.models.networks.base import Network, embedding_width, network_of
 from likewise.models.networks.dlrm import DLRM
-from likewise.models.networks.layers import bag_sum, biased_dot, dense, with_biases
+from likewise.models.networks.layers import Ragged, bag_sum, biased_dot, dense, with_biases
 from likewise.models.networks.mlp import MLP
 from likewise.models.networks.net import Net
 from likewise.models.networks.neumf import NeuMF
@@ -243,6 +244,14 @@ def test_layers_equal_their_naive_forms() -> None:
     naive = torch.stack([(values[a:b, None] * table[columns[a:b]]).sum(0) for a, b in pairwise(indptr)])
     torch.testing.assert_close(bag_sum(table, indptr, columns, values), naive)
     assert torch.autograd.gradcheck(lambda t: bag_sum(t, indptr, columns, values), (table,))
+    ragged = Ragged(CSR(indptr.numpy(), columns.numpy().astype(np.int32), values.numpy().astype(np.float32), 6))
+    for asked in ([0, 2, 0], [1]):  # of three rows one is a whole sum; a table of many rows takes the other way
+        found = ragged.sums(table, torch.tensor(asked))
+        torch.testing.assert_close(found, naive[asked], atol=1e-6, rtol=1e-5)
+    many = Ragged(CSR(np.arange(41, dtype=np.int64), np.arange(40, dtype=np.int32) % 6, None, 6))
+    torch.testing.assert_close(many.sums(table, torch.tensor([7, 3, 7])), table[[1, 3, 1]])
+    assert torch.autograd.gradcheck(lambda t: ragged.sums(t, torch.tensor([2, 0])), (table,))
+    assert torch.autograd.gradcheck(lambda t: many.sums(t, torch.tensor([7, 3])), (table,))
     p, q = torch.randn(4, 3, dtype=torch.float64, requires_grad=True), torch.randn(4, 3, dtype=torch.float64, requires_grad=True)
     torch.testing.assert_close(biased_dot(p, q), (p[:, :2] * q[:, :2]).sum(1) + p[:, 2] + q[:, 2])
     left, right = with_biases(p, q)

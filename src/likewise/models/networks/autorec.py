@@ -106,13 +106,9 @@ class AutoRec(Network):
     def item(self, net: Any, items: Tensor) -> Tensor:
         import torch
 
-        from likewise.models.networks.layers import bag_sum
-
         distinct, place = torch.unique(items, return_inverse=True)
-        indptr, raters, given = net.ratings.take(distinct)
-        if net.training and self.dropout:
-            given = torch.nn.functional.dropout(given, self.dropout)
-        summed = bag_sum(net.code.weight, indptr, raters, given) + net.offset.weight  # [distinct, hidden]
+        given = net.ratings.sums(net.code.weight, distinct, self.dropout if net.training else 0.0)
+        summed = given + net.offset.weight  # [distinct, hidden]
         hidden = summed if self.activation == "identity" else getattr(torch, self.activation)(summed)
         return torch.cat([hidden, net.levels(distinct)], -1).index_select(0, place)
 

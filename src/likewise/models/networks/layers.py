@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from likewise.data.csr import CSR
+from likewise.data.csr import CSR, counting_sort
 from likewise.shapes import Floats
 
 
@@ -53,17 +53,25 @@ class Table(nn.Module):
 
 
 class Ragged(nn.Module):
-    """Ragged rows kept on the device: which columns each row holds, and with what value."""
+    """Ragged rows on the device, both ways round: which columns each row holds with what value, and which rows each column."""
 
     indptr: Tensor
     columns: Tensor
     values: Tensor
+    starts: Tensor
+    holders: Tensor
+    order: Tensor
 
     def __init__(self, rows: CSR) -> None:
         super().__init__()
         self.register_buffer("indptr", torch.from_numpy(rows.indptr.astype(np.int64)), persistent=False)
         self.register_buffer("columns", torch.from_numpy(rows.columns.astype(np.int64)), persistent=False)
         self.register_buffer("values", torch.from_numpy(rows.filled().astype(np.float32)), persistent=False)
+        starts, order = counting_sort(rows.columns, rows.width)
+        holders = np.repeat(np.arange(rows.n_rows), rows.counts)[order]
+        self.register_buffer("starts", torch.from_numpy(starts), persistent=False)
+        self.register_buffer("holders", torch.from_numpy(holders.astype(np.int64)), persistent=False)
+        self.register_buffer("order", torch.from_numpy(order), persistent=False)
 
     def take(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """(indptr [batch + 1], columns [entry], values [entry]) of the rows named."""
@@ -73,6 +81,49 @@ class Ragged(nn.Module):
         shift = torch.repeat_interleave(self.indptr[rows] - indptr[:-1], counts)
         places = torch.arange(len(shift), device=rows.device) + shift
         return indptr, self.columns[places], self.values[places]
+
+    def sums(self, table: Tensor, rows: Tensor, dropout: float = 0.0) -> Tensor:
+        """`values * table[columns]` summed over each of the rows named, [batch, width]; a share of the entries may be dropped.
+
+        Each distinct row is summed once. A batch that names many of the rows gets them from the sums of all, whose transpose is
+        ready; a small one takes its own entries.
+        """
+        if len(rows) * WHOLE >= len(self.indptr) - 1:
+            values = F.dropout(self.values, dropout) if dropout else self.values
+            return whole_sums(self, table, values).index_select(0, rows)
+        distinct, place = torch.unique(rows, return_inverse=True)
+        indptr, columns, values = self.take(distinct)
+        values = F.dropout(values, dropout) if dropout else values
+        return bag_sum(table, indptr, columns, values).index_select(0, place)
+
+
+WHOLE = 4
+"""A batch of more than one row in so many is summed over all rows at once."""
+
+
+class _WholeSum(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, table: Tensor, values: Tensor, rows: Ragged) -> Tensor:
+        ctx.save_for_backward(values)
+        ctx.rows = rows
+        weights = values.to(table.dtype)
+        return F.embedding_bag(rows.columns, table, rows.indptr, mode="sum", per_sample_weights=weights, include_last_offset=True)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        (values,), rows = ctx.saved_tensors, ctx.rows
+        gradient = gradients[0].contiguous()
+        weights = values[rows.order].to(gradient.dtype)
+        back = F.embedding_bag(rows.holders, gradient, rows.starts, mode="sum", per_sample_weights=weights, include_last_offset=True)
+        return back, None, None
+
+
+def whole_sums(rows: Ragged, table: Tensor, values: Tensor) -> Tensor:
+    """Sums [row, width] of `values * table[columns]` over every ragged row."""
+    if not len(values):
+        return table.new_zeros(len(rows.indptr) - 1, table.shape[1])
+    summed: Tensor = _WholeSum.apply(table, values, rows)  # type: ignore[no-untyped-call]
+    return summed
 
 
 class _BagSum(torch.autograd.Function):
@@ -162,12 +213,12 @@ class FeatureTower(nn.Module):
         self.dense = nn.Sequential(nn.ReLU(), *_drop(dropout, 0), *_stack(sizes, dropout)) if hidden else None
 
     def forward(self, rows: Tensor) -> Tensor:
-        """Vectors [batch, width] of rows [batch]; each distinct row is computed once, one without features is zero."""
+        """Vectors [batch, width] of rows [batch]; one without features is zero."""
+        if self.dense is None:
+            return self.rows.sums(self.table.weight, rows)
         distinct, place = torch.unique(rows, return_inverse=True)
-        indptr, columns, values = self.rows.take(distinct)
-        vectors = bag_sum(self.table.weight, indptr, columns, values)
-        if self.dense is not None:
-            vectors = self.dense(vectors) * (indptr.diff() > 0)[:, None]
+        some = self.rows.indptr[distinct + 1] > self.rows.indptr[distinct]
+        vectors: Tensor = self.dense(self.rows.sums(self.table.weight, distinct)) * some[:, None]
         return vectors.index_select(0, place)
 
     def pairs(self) -> list[tuple[Tensor, Tensor]]:

@@ -89,17 +89,11 @@ class SVDpp(Network):
         return rows
 
     def _summed(self, net: Any, rows: Tensor, own: Any, implicit: Any, histories: Any) -> Tensor:
-        import torch
+        from torch.nn.functional import pad
 
-        from likewise.models.networks.layers import bag_sum
-
-        distinct, place = torch.unique(rows, return_inverse=True)
-        indptr, others, scale = histories.take(distinct)
-        if net.training and self.history_dropout:
-            scale = torch.nn.functional.dropout(scale, self.history_dropout)
-        given = bag_sum(implicit.weight, indptr, others, scale)  # [distinct, factor]
-        vectors: Tensor = own(distinct) + torch.nn.functional.pad(given, (0, 1))
-        return vectors.index_select(0, place)
+        given = histories.sums(implicit.weight, rows, self.history_dropout if net.training else 0.0)  # [batch, factor]
+        vectors: Tensor = own(rows) + pad(given, (0, 1))
+        return vectors
 
     def score(self, net: Any, person: Tensor, item: Tensor, context: Mapping[str, Tensor]) -> Tensor:
         from likewise.models.networks.layers import biased_dot
