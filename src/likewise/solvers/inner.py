@@ -90,7 +90,7 @@ class Inner:
 def search(
     axes: Mapping[str, Sequence[Any]], start: Mapping[str, Any], judge: Callable[[dict[str, Any]], float]
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Climb a grid from `start` until no neighbour is better: one axis at a time, then two in opposite directions.
+    """Climb a grid from `start` until no neighbour is better: one axis at a time, then two.
 
     Settings that make up for each other form a ridge that single steps cannot follow.
 
@@ -138,7 +138,7 @@ def settled(model: Model, solver: Solver, data: Dataset, run: Run) -> tuple[Mode
 
 def _moves(names: Sequence[str]) -> list[dict[str, int]]:
     single = [{name: step} for name in names for step in (1, -1)]
-    return single + [{a: step, b: -step} for a, b in combinations(names, 2) for step in (1, -1)]
+    return single + [{a: step, b: sign * step} for a, b in combinations(names, 2) for sign in (-1, 1) for step in (1, -1)]
 
 
 def _held_out(events: Interactions, rng: np.random.Generator) -> Mask:
