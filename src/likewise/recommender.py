@@ -15,6 +15,7 @@ from likewise.answers import Answers, Cold, ListRequest
 from likewise.border import as_list, in_kind
 from likewise.data.dataset import Dataset
 from likewise.data.frames import like, to_polars
+from likewise.data.report import html_table
 from likewise.errors import NotFittedError
 from likewise.models.base import FittedModel, Model
 from likewise.people.forget import forget
@@ -351,6 +352,14 @@ class Recommender:
         rec = Recommender(self.model, self.solver)
         rec._answers, rec.notes = answers, {name: note for name, note in self.notes.items() if name != "evaluation"}
         return rec
+
+    def _repr_html_(self) -> str:
+        lines = [("model", repr(self.model)), ("solver", repr(self.solver))]
+        if self._answers is None:
+            return html_table([*lines, ("state", "not fitted")])
+        told = [(name.replace("_", " "), str(self.notes[name])) for name in ("preset", "why") if self.notes.get(name)]
+        seconds = self.notes.get("fit_seconds")
+        return html_table([*lines, *told, *([] if seconds is None else [("fitted in", f"{seconds:.2f} s")]), *self.data.summary()])
 
     def __repr__(self) -> str:
         state = "not fitted" if self._answers is None else f"{len(self.data.users):,} users, {len(self.data.items):,} items"

@@ -14,6 +14,7 @@ from likewise.answers import Answers
 from likewise.border import as_list, in_kind
 from likewise.data.csr import CSR
 from likewise.data.interactions import Histories
+from likewise.data.report import html_table
 from likewise.errors import InputError
 from likewise.models.base import FittedModel
 from likewise.people.visitor import check_rating, encode_features
@@ -92,6 +93,10 @@ class NewItem:
         item = np.array([self.answers.fitted.n_items], np.int32)
         blocks = [users[start : start + USERS_AT_ONCE] for start in range(0, max(len(users), 1), USERS_AT_ONCE)]
         return np.concatenate([self.fitted.score(self.fitted.people(block), item)[:, 0] for block in blocks])
+
+    def _repr_html_(self) -> str:
+        lines = [("new item", self.title), ("ratings", f"{len(self.history.rows):,}"), ("answered as", self.source)]
+        return html_table([*lines, *([("ignored, as unknown", ", ".join(map(str, self.unknown)))] if self.unknown else [])])
 
     def __repr__(self) -> str:
         ignored = f", {len(self.unknown)} unknown users ignored" if self.unknown else ""

@@ -14,11 +14,15 @@ from likewise.answers import Answers, ListRequest
 from likewise.border import as_list, in_kind
 from likewise.data.csr import CSR
 from likewise.data.interactions import Histories
+from likewise.data.report import html_table
 from likewise.errors import InputError
 from likewise.models.base import Side
 from likewise.people.reasons import Reasons, reasons_of
 from likewise.people.recency import recency
 from likewise.shapes import Floats, Rows
+
+SHOWN = 20
+"""Entries that a notebook shows of somebody's history."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,6 +135,15 @@ class Visitor:
 
     def _reasons(self, rows: Sequence[int] | Rows) -> list[Reasons]:
         return [reasons_of(self.answers, self.person, self.history, int(row))[0] for row in rows]
+
+    def _repr_html_(self) -> str:
+        ratings = self.history.ratings
+        entries = [
+            (self.answers.name(int(row)), "liked" if ratings is None else f"{ratings[n]:g}") for n, row in enumerate(self.history.rows)
+        ]
+        shown = entries if len(entries) <= SHOWN else [*entries[:SHOWN], ("...", f"{len(entries) - SHOWN} more")]
+        ignored = [("ignored, as unknown", ", ".join(map(str, self.unknown)))] if self.unknown else []
+        return html_table([("answered as", self.source), *shown, *ignored])
 
     def __repr__(self) -> str:
         ignored = f", {len(self.unknown)} unknown items ignored" if self.unknown else ""

@@ -18,6 +18,7 @@ from likewise.data.dataset import floats_of, times_of
 from likewise.data.features import align
 from likewise.data.frames import to_polars
 from likewise.data.interactions import Histories, Interactions
+from likewise.data.report import html_table
 from likewise.data.vocabulary import Vocabulary
 from likewise.errors import InputError, UnknownIdError
 from likewise.people.recency import aged
@@ -101,6 +102,12 @@ class Visitors:
         told = np.zeros(len(self), np.int64) if self.features is None else self.features.counts
         named = zip(self.histories.counts, told, strict=True)
         return ["folded" if events else "features" if known and self.answers.fitted.reads_features else "cold" for events, known in named]
+
+    def _repr_html_(self) -> str:
+        sources = self._sources()
+        kinds = ", ".join(f"{sources.count(kind):,} {kind}" for kind in ("folded", "features", "cold") if kind in sources)
+        lines = [("people", f"{len(self):,}"), ("entries", f"{len(self.histories.rows):,}"), ("answered as", kinds)]
+        return html_table([*lines, *([("ignored", f"{self.unknown.height:,} rows of unknown items")] if self.unknown.height else [])])
 
     def __repr__(self) -> str:
         ignored = f", {self.unknown.height} rows of unknown items ignored" if self.unknown.height else ""
