@@ -120,6 +120,8 @@ class Answers:
 
     def predictions(self, pairs: pl.DataFrame, cold: Cold) -> pl.DataFrame:
         """Columns `score` (the response) and `source` for each pair."""
+        if cold not in ("mean", "raise"):
+            raise InputError(f"cold must be 'mean' or 'raise' for predictions; got {cold!r}")
         named = pairs_frame(pairs, tuple(self.data.contexts))
         named = self.titles_to_ids(named)
         encoded = self.data.encode(named)

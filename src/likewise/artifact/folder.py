@@ -33,10 +33,7 @@ def write_folder(folder: Path, files: Mapping[str, Callable[[Path], None]], mani
     Raises ArtifactError when the folder holds something else, or cannot be written; what was there before stays whole.
     """
     folder = Path(folder)
-    if folder.exists() and not folder.is_dir():
-        raise ArtifactError(f"{folder} is a file; give a folder to save into")
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / MANIFEST).exists() and not _only_leftovers(folder):
-        raise ArtifactError(f"{folder} holds files that are no Likewise model; give an empty or a new folder")
+    check_target(folder)
     written: list[Path] = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -64,6 +61,20 @@ def write_folder(folder: Path, files: Mapping[str, Callable[[Path], None]], mani
                 path.unlink(missing_ok=True)
         raise ArtifactError(f"could not save to {folder}: {error.strerror or error}; what was there before is untouched") from error
     _sweep(folder)
+
+
+def check_target(folder: Path) -> None:
+    """Refuse a place that no model can be saved to, before hours are spent on one.
+
+    Raises ArtifactError for a file, a folder that holds something else, and one that may not be written to.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise ArtifactError(f"{folder} is a file; give a folder to save into")
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / MANIFEST).exists() and not _only_leftovers(folder):
+        raise ArtifactError(f"{folder} holds files that are no Likewise model; give an empty or a new folder")
+    there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        raise ArtifactError(f"could not save to {folder}: {there} may not be written to; give another folder")
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

@@ -18,6 +18,8 @@ def bench(
     users: common.Users = None,
     tags: common.Tags = None,
     context: common.ContextColumns = None,
+    range: common.Range = None,
+    duplicates: common.Duplicates = "last",
     protocol: Annotated[str, typer.Option("--protocol", help="full, loo99 or cold-items.")] = "full",
     rank: Annotated[bool, typer.Option("--rank", help="Also rank every item outside each user's train.")] = False,
     changes: common.Changes = None,
@@ -29,7 +31,7 @@ def bench(
     from likewise.studies.bench import Files, bench
     from likewise.studies.presets import parse_changes
 
-    files = Files(train, test, items, users, tags, tuple(context or ()))
+    files = Files(train, test, items, users, tags, tuple(context or ()), common.parse_range(range), duplicates)  # type: ignore[arg-type]
     with common.progress(not as_json) as watch:
         record = bench(
             files,

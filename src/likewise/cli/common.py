@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from likewise.errors import InputError
+
 if TYPE_CHECKING:
     import polars as pl
 
@@ -23,7 +25,14 @@ Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A folder that `lik
 UserColumn = Annotated[str | None, typer.Option("--user", help="Column of the user id, where its name is not recognised.")]
 ItemColumn = Annotated[str | None, typer.Option("--item", help="Column of the item id.")]
 RatingColumn = Annotated[str | None, typer.Option("--rating", help="Column of the rating; 'none' for likes alone.")]
-TimeColumn = Annotated[str | None, typer.Option("--timestamp", help="Column of the time.")]
+TimeColumn = Annotated[str | None, typer.Option("--timestamp", help="Column of the time; 'none' to leave times out.")]
+WeightColumn = Annotated[str | None, typer.Option("--weight", help="Column of the weight; 'none' to leave weights out.")]
+Range = Annotated[
+    str | None, typer.Option("--range", metavar="LOW,HIGH", help="The lowest and highest rating there can be; one outside is refused.")
+]
+Duplicates = Annotated[str, typer.Option("--duplicates", help="Several events of one pair: last, mean, sum, or error to refuse them.")]
+Delimiter = Annotated[str | None, typer.Option("--delimiter", help="What separates the columns of a text, where it is not recognised.")]
+Query = Annotated[str | None, typer.Option("--query", help="For a database URL: a SELECT, or the name of a table.")]
 Items = Annotated[str | None, typer.Option("--items", help="Table of the items, keyed by their id.")]
 Users = Annotated[str | None, typer.Option("--users", help="Table of the users, keyed by their id.")]
 Tags = Annotated[str | None, typer.Option("--tags", help="Table of tags: user, item, tag.")]
@@ -43,9 +52,22 @@ def read_data(source: str, **options: Any) -> Dataset:
 
     if source in ("sample", "100k", "1m") or Path(source).is_dir():
         return load_movielens(None if source == "sample" else source, options.get("context") or ())
-    if options.get("rating") == "none":
-        options["rating"] = False
+    for column in ("rating", "timestamp", "weight"):
+        if options.get(column) == "none":
+            options[column] = False
+    options["range"] = parse_range(options.get("range"))
     return read(source, **{name: value for name, value in options.items() if value is not None})
+
+
+def parse_range(text: str | None) -> tuple[float, float] | None:
+    """The two ends of `--range`; InputError where it does not read LOW,HIGH."""
+    if text is None:
+        return None
+    low, comma, high = text.partition(",")
+    try:
+        return float(low), float(high if comma else "")
+    except ValueError:
+        raise InputError(f"--range must read LOW,HIGH, such as 0.5,5; got {text!r}") from None
 
 
 def load_model(folder: Path) -> Recommender:
@@ -65,12 +87,15 @@ def print_frame(frame: pl.DataFrame, title: str | None = None) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
+    table = Table(header_style="bold", box=None, pad_edge=False)
     for name, dtype in frame.schema.items():
         table.add_column(name, justify="right" if dtype.is_numeric() else "left", overflow="fold")
     for row in frame.iter_rows():
         table.add_row(*("" if v is None else f"{v:.4g}" if isinstance(v, float) else str(v) for v in row))
-    Console().print(table)
+    console = Console()
+    if title is not None:
+        console.print(title, style="italic", highlight=False)
+    console.print(table)
 
 
 def print_facts(facts: Mapping[str, Any]) -> None:

@@ -35,6 +35,8 @@ def compare(
     from likewise.evaluation.protocol import protocol as named_protocol
     from likewise.studies.compare import compare as compare_presets, repeated
 
+    if picture is not None and not picture.parent.is_dir():
+        raise InputError(f"there is no folder {str(picture.parent)!r} for --picture: make it first, or name another")
     data = common.read_data(train, items=items, users=users, tags=tags, context=tuple(context or ()))
     names = [name.strip() for name in presets.split(",") if name.strip()]
     if repeats > 1:

@@ -18,10 +18,15 @@ def fit(
     item: common.ItemColumn = None,
     rating: common.RatingColumn = None,
     timestamp: common.TimeColumn = None,
+    weight: common.WeightColumn = None,
     items: common.Items = None,
     users: common.Users = None,
     tags: common.Tags = None,
     context: common.ContextColumns = None,
+    range: common.Range = None,
+    duplicates: common.Duplicates = "last",
+    delimiter: common.Delimiter = None,
+    query: common.Query = None,
     changes: common.Changes = None,
     valid: Annotated[str | None, typer.Option("--valid", help="Ratings held out to watch and to stop by.")] = None,
     checkpoint: Annotated[Path | None, typer.Option("--checkpoint", help="Folder to keep resumable state in.")] = None,
@@ -30,13 +35,17 @@ def fit(
     as_json: common.AsJson = False,
 ) -> None:
     """Fit a recommender and save it."""
+    from likewise.artifact.folder import check_target
     from likewise.studies.fit import fit as fit_preset
     from likewise.studies.presets import parse_changes
 
-    data = common.read_data(
-        train, user=user, item=item, rating=rating, timestamp=timestamp, items=items, users=users, tags=tags, context=tuple(context or ())
-    )
-    held_out = None if valid is None else common.read_data(valid, user=user, item=item, rating=rating, timestamp=timestamp)
+    check_target(out)
+    columns = {
+        "user": user, "item": item, "rating": rating, "timestamp": timestamp, "weight": weight, "context": tuple(context or ()),
+        "range": range, "duplicates": duplicates, "delimiter": delimiter,
+    }  # fmt: skip
+    data = common.read_data(train, **columns, items=items, users=users, tags=tags, query=query)
+    held_out = None if valid is None else common.read_data(valid, **columns, at_least=1)
     with common.progress(not as_json) as watch:
         rec = fit_preset(
             data, preset, held_out, seed=seed, changes=parse_changes(changes or []), watch=watch, keep_on_interrupt=keep_on_interrupt,

@@ -34,7 +34,9 @@ def predict(
         raise InputError("give a user and an item, or --pairs FILE")
     scored = frame.with_columns(rec.answers.predictions(frame, cold))  # type: ignore[arg-type]
     if out is not None:
-        scored.write_parquet(out) if out.suffix == ".parquet" else scored.write_csv(out)
+        from likewise.data.tables import write_table
+
+        write_table(scored, out)
         typer.echo(f"{scored.height:,} predictions written to {out}")
     elif as_json:
         common.print_json(scored.to_dicts())

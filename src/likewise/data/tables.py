@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import glob
+import os
 import re
+from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -69,6 +71,24 @@ def find_files(source: str | Path) -> list[Path]:
     raise InputError(
         f"there is no file {str(source)!r}" + (f"; did you mean {', '.join(map(repr, near))}?" if near else ": check the path")
     )
+
+
+def write_table(frame: pl.DataFrame, path: Path) -> None:
+    """A frame to a Parquet file, or to CSV under any other name; written beside it and renamed when whole.
+
+    Raises InputError where the file cannot be written; what was there before is untouched.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        frame.write_parquet(temporary) if path.suffix == ".parquet" else frame.write_csv(temporary)
+        temporary.replace(path)
+    except (OSError, pl.exceptions.PolarsError) as problem:
+        raise InputError(
+            f"could not write {path}: {getattr(problem, 'strerror', None) or problem}; give a file in a folder that is there"
+        ) from None
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def is_url(source: str) -> bool:

@@ -18,9 +18,11 @@ import numpy as np
 import polars as pl
 
 from likewise.data.dataset import Dataset
+from likewise.data.duplicates import Duplicates
 from likewise.data.features import align
 from likewise.data.interactions import Histories
 from likewise.data.readers import read, read_pairs
+from likewise.data.tables import write_table
 from likewise.data.vocabulary import Vocabulary
 from likewise.errors import InputError
 from likewise.evaluation.evaluate import Asked, evaluate
@@ -37,7 +39,7 @@ PROTOCOLS = ("full", "loo99", "cold-items")
 
 @dataclass(frozen=True)
 class Files:
-    """What the command line names: tables, and the context columns."""
+    """What the command line names: tables, the context columns, and what is known of the ratings."""
 
     train: str
     test: str
@@ -45,6 +47,8 @@ class Files:
     users: str | None = None
     tags: str | None = None
     context: tuple[str, ...] = ()
+    range: tuple[float, float] | None = None
+    duplicates: Duplicates = "last"
 
 
 def bench(
@@ -86,7 +90,7 @@ def measure_ratings(rec: Recommender, rows: pl.DataFrame, predictions: Path | No
     seconds = perf_counter() - start
     if predictions is not None:
         out = rows.select("user_id", "item_id").with_columns(pl.Series("prediction", predicted), scored["source"])
-        out.write_parquet(predictions) if predictions.suffix == ".parquet" else out.write_csv(predictions)
+        write_table(out, predictions)
     record: dict[str, Any] = {"predict_seconds": seconds, "n_cold": int((scored["source"] != "known").sum())}
     if "rating" not in rows.columns or rows["rating"].null_count() == rows.height or not rec.data.explicit:
         return record
@@ -133,7 +137,15 @@ def with_new_items(rec: Recommender, test: Dataset) -> tuple[FittedModel[Any], V
 
 def read_train(files: Files) -> Dataset:
     """The training table with its side tables."""
-    return read(files.train, items=files.items, users=files.users, tags=files.tags, context=files.context)
+    return read(
+        files.train,
+        items=files.items,
+        users=files.users,
+        tags=files.tags,
+        context=files.context,
+        range=files.range,
+        duplicates=files.duplicates,
+    )
 
 
 def evaluate_saved(rec: Recommender, test: str, protocol: str = "full", lists: bool = True) -> Evaluation:
