@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from likewise.artifact.folder import MANIFEST, open_files, read_manifest, write_folder
+from likewise.artifact.folder import MANIFEST, _checksum, open_files, read_manifest, write_folder
 from likewise.errors import ArtifactError
 
 
@@ -95,6 +95,14 @@ def test_a_kill_at_any_write_leaves_a_whole_model(tmp_path: Path) -> None:
     assert killed > 5
 
 
+def point_outside(path: Path) -> None:
+    """A manifest of somebody hostile, who does not forget the checksum."""
+    manifest = read_manifest(path.parent)
+    entry = manifest["files"]["a.txt"]
+    entry["file"] = f"../{entry['file']}"
+    path.write_text(json.dumps({**manifest, "checksum": _checksum(manifest)}))
+
+
 @pytest.mark.parametrize(
     ("harm", "says"),
     [
@@ -105,7 +113,8 @@ def test_a_kill_at_any_write_leaves_a_whole_model(tmp_path: Path) -> None:
         (lambda f: (f / MANIFEST).write_text('{"format": 1}'), "not the manifest"),
         (lambda f: (f / MANIFEST).unlink(), "no saved model"),
         (lambda f: (f / MANIFEST).write_text((f / MANIFEST).read_text().replace('"format": 1', '"format": 99')), "upgrade"),
-        (lambda f: (f / MANIFEST).write_text((f / MANIFEST).read_text().replace('"file": "a', '"file": "../a')), "outside"),
+        (lambda f: (f / MANIFEST).write_text((f / MANIFEST).read_text().replace('"bytes": 3', '"bytes": 4')), "its own checksum"),
+        (lambda f: point_outside(f / MANIFEST), "outside"),
     ],
 )
 def test_damage_is_refused_with_the_reason(tmp_path: Path, harm, says: str) -> None:

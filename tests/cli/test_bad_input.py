@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -184,6 +184,12 @@ def test_damaged_models(home: Path, likewise: Shell, what: str, harm: Callable[[
     refused(home, likewise, "recommend m 1", "m is damaged: ")
 
 
+def test_an_edited_manifest(home: Path, likewise: Shell) -> None:
+    path = home / "m" / "manifest.json"
+    path.write_text(path.read_text().replace('"factors": 2', '"factors": 3'))
+    refused(home, likewise, "recommend m 1", "its own checksum differs, so it was edited or corrupted")
+
+
 def test_a_cut_manifest(home: Path, likewise: Shell) -> None:
     _cut(home / "m" / "manifest.json")
     refused(home, likewise, "info m", "manifest.json is damaged")
@@ -197,18 +203,24 @@ def test_places_that_cannot_be_written(home: Path, likewise: Shell) -> None:
         refused(home, likewise, "fit good.csv -p bias -o shut/new", "may not be written to; give another folder")
 
 
-def test_a_full_disk_leaves_the_old_model_whole(home: Path, likewise: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
-    from likewise.artifact import folder
+@pytest.mark.skipif(sys.platform == "win32", reason="a process cannot limit the size of its files there")
+@pytest.mark.parametrize("size", [0, 400, 900, 1500, 2500])
+@pytest.mark.parametrize("line", ["fit good.csv -p dot --set solver.epochs=1 -o m", "predict m --pairs good.csv -o pairs.csv"])
+def test_a_full_disk_leaves_what_was_there(home: Path, likewise: Shell, full_disk: Callable[[int], None], line: str, size: int) -> None:
+    (home / "pairs.csv").write_text("old")
+    likewise("predict m 1 1")  # compiled code may be cached beforehand
+    full_disk(size)
+    refused(home, likewise, line, "File too large")
 
-    calls = []
 
-    def full(handle: int) -> None:
-        calls.append(handle)
-        if len(calls) == 3:
-            raise OSError(28, "No space left on device")
+@pytest.fixture
+def full_disk() -> Iterator[Callable[[int], None]]:
+    """Lets no file grow beyond so many bytes; the error comes from the system, through every library that writes."""
+    import resource
 
-    monkeypatch.setattr(folder.os, "fsync", full)
-    refused(home, likewise, "fit good.csv -p bias -o m", "could not save to m: No space left on device; what was there before is untouched")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def press(event: Event) -> None:

@@ -16,10 +16,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+from safetensors import SafetensorError
+
 from likewise.errors import ArtifactError
 
 MANIFEST = "manifest.json"
 PAGE = "README.md"
+WRITE_ERRORS = (OSError, SafetensorError, pl.exceptions.PolarsError)
+"""What a full disk becomes, by who was writing."""
 FORMAT = 1
 """Version of the folder's format; raised when an older release could no longer read it."""
 
@@ -45,7 +50,8 @@ def write_folder(folder: Path, files: Mapping[str, Callable[[Path], None]], mani
         temporary = folder / f".{MANIFEST}.{os.getpid()}.tmp"
         written.append(temporary)
         with temporary.open("w", encoding="utf-8") as out:
-            json.dump({"format": FORMAT, **manifest, "files": entries}, out, indent=1, ensure_ascii=False, allow_nan=False)
+            told = {"format": FORMAT, **manifest, "files": entries}
+            json.dump({**told, "checksum": _checksum(told)}, out, indent=1, ensure_ascii=False, allow_nan=False)
             out.flush()
             os.fsync(out.fileno())
         leaf = None if page is None or not _may_replace(folder / PAGE, page) else _write_page(folder, page, written)
@@ -54,12 +60,15 @@ def write_folder(folder: Path, files: Mapping[str, Callable[[Path], None]], mani
         if leaf is not None:
             leaf.replace(folder / PAGE)
         _sync(folder)
-    except OSError as error:
+    except BaseException as error:
         current = _named(folder)
         for path in written:
             if path.name not in current:
                 path.unlink(missing_ok=True)
-        raise ArtifactError(f"could not save to {folder}: {error.strerror or error}; what was there before is untouched") from error
+        if not isinstance(error, WRITE_ERRORS):
+            raise
+        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        raise ArtifactError(f"could not save to {folder}: {reason}; what was there before is untouched") from error
     _sweep(folder)
 
 
@@ -91,8 +100,11 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             raise TypeError
     except (ValueError, KeyError, TypeError) as error:
         raise ArtifactError(f"{path} is damaged: it is not the manifest of a saved model") from error
+    claimed = manifest.pop("checksum", None)
     if version > FORMAT:
         raise ArtifactError(f"{folder} was saved in format {version}; this release reads up to format {FORMAT}: upgrade likewise")
+    if claimed is not None and claimed != _checksum(manifest):
+        raise ArtifactError(f"{path} is damaged: its own checksum differs, so it was edited or corrupted")
     return dict(manifest)
 
 
@@ -123,7 +135,7 @@ def _write_file(folder: Path, name: str, write: Callable[[Path], None]) -> tuple
         stem, dot, suffix = name.partition(".")
         final = folder / f"{stem}-{digest[:10]}{dot}{suffix}"
         temporary.replace(final)
-    except OSError:
+    except BaseException:
         temporary.unlink(missing_ok=True)
         raise
     return final, {"file": final.name, "bytes": final.stat().st_size, "sha256": digest}
@@ -148,6 +160,10 @@ def _may_replace(path: Path, page: str) -> bool:
             return [old.readline(), old.readline()] == [f"{line}\n" for line in page.split("\n")[:2]]
     except (OSError, UnicodeDecodeError):
         return False
+
+
+def _checksum(manifest: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
 
 
 def _digest(path: Path) -> str:

@@ -83,9 +83,8 @@ def write_table(frame: pl.DataFrame, path: Path) -> None:
         frame.write_parquet(temporary) if path.suffix == ".parquet" else frame.write_csv(temporary)
         temporary.replace(path)
     except (OSError, pl.exceptions.PolarsError) as problem:
-        raise InputError(
-            f"could not write {path}: {getattr(problem, 'strerror', None) or problem}; give a file in a folder that is there"
-        ) from None
+        reason = getattr(problem, "strerror", None) or str(problem).splitlines()[0]
+        raise InputError(f"could not write {path}: {reason}; what was there before is untouched") from None
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
