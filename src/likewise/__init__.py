@@ -45,8 +45,14 @@ if TYPE_CHECKING:  # for type checkers and editors; tests/test_public_names.py k
     from likewise.models.bias import (
         Bias as Bias,
     )
+    from likewise.models.blend import (
+        Blend as Blend,
+    )
     from likewise.models.dot import (
         Dot as Dot,
+    )
+    from likewise.models.ease import (
+        EASE as EASE,
     )
     from likewise.models.markov import (
         Markov as Markov,
@@ -54,11 +60,32 @@ if TYPE_CHECKING:  # for type checkers and editors; tests/test_public_names.py k
     from likewise.models.neighbours import (
         Neighbours as Neighbours,
     )
+    from likewise.models.networks.autorec import (
+        AutoRec as AutoRec,
+    )
+    from likewise.models.networks.dlrm import (
+        DLRM as DLRM,
+    )
+    from likewise.models.networks.mlp import (
+        MLP as MLP,
+    )
+    from likewise.models.networks.neumf import (
+        NeuMF as NeuMF,
+    )
     from likewise.models.networks.sequential import (
         Sequential as Sequential,
     )
+    from likewise.models.networks.svdpp import (
+        SVDpp as SVDpp,
+    )
+    from likewise.models.networks.two_tower import (
+        TwoTower as TwoTower,
+    )
     from likewise.models.popularity import (
         Popularity as Popularity,
+    )
+    from likewise.people.reasons import (
+        Reasons as Reasons,
     )
     from likewise.people.visitor import (
         Visitor as Visitor,
@@ -74,8 +101,14 @@ if TYPE_CHECKING:  # for type checkers and editors; tests/test_public_names.py k
         Recommender as Recommender,
         load as load,
     )
+    from likewise.solvers.als import (
+        ALS as ALS,
+    )
     from likewise.solvers.closed_form import (
         ClosedForm as ClosedForm,
+    )
+    from likewise.solvers.gibbs.settings import (
+        Gibbs as Gibbs,
     )
     from likewise.solvers.gradient.settings import (
         Averaging as Averaging,
@@ -98,6 +131,12 @@ if TYPE_CHECKING:  # for type checkers and editors; tests/test_public_names.py k
         SGD as SGD,
         Step as Step,
     )
+    from likewise.solvers.stack import (
+        Stack as Stack,
+    )
+    from likewise.studies.compare import (
+        compare as compare,
+    )
     from likewise.studies.fit import (
         fit as fit,
     )
@@ -108,22 +147,28 @@ if TYPE_CHECKING:  # for type checkers and editors; tests/test_public_names.py k
     )
 
 _HOMES = {
+    "ALS": "solvers.als",
     "Adagrad": "solvers.gradient.steps",
     "Adam": "solvers.gradient.steps",
     "AdamW": "solvers.gradient.steps",
     "AmbiguousTitleError": "errors",
     "ArtifactError": "errors",
+    "AutoRec": "models.networks.autorec",
     "Averaging": "solvers.gradient.settings",
     "Balance": "solvers.gradient.settings",
     "Bias": "models.bias",
+    "Blend": "models.blend",
     "ClosedForm": "solvers.closed_form",
     "Constant": "solvers.gradient.steps",
     "CosineRestarts": "solvers.gradient.steps",
+    "DLRM": "models.networks.dlrm",
     "Dataset": "data.dataset",
     "DivergedError": "errors",
     "Dot": "models.dot",
+    "EASE": "models.ease",
     "EarlyStopping": "solvers.gradient.settings",
     "Features": "data.features",
+    "Gibbs": "solvers.gibbs.settings",
     "Gradient": "solvers.gradient.settings",
     "Histories": "data.interactions",
     "InputError": "errors",
@@ -132,25 +177,32 @@ _HOMES = {
     "LazyAdam": "solvers.gradient.steps",
     "LikewiseError": "errors",
     "Loss": "solvers.gradient.settings",
+    "MLP": "models.networks.mlp",
     "Markov": "models.markov",
     "MissingExtraError": "errors",
     "Negatives": "solvers.gradient.settings",
     "Neighbours": "models.neighbours",
+    "NeuMF": "models.networks.neumf",
     "NotFittedError": "errors",
     "OneCycle": "solvers.gradient.steps",
     "Penalty": "solvers.gradient.settings",
     "Plateau": "solvers.gradient.steps",
     "Popularity": "models.popularity",
     "Preset": "studies.presets",
+    "Reasons": "people.reasons",
     "Recommender": "recommender",
     "Rerank": "ranking.rerank",
     "SGD": "solvers.gradient.steps",
+    "SVDpp": "models.networks.svdpp",
     "Sequential": "models.networks.sequential",
     "Signals": "ranking.rerank",
+    "Stack": "solvers.stack",
     "Step": "solvers.gradient.steps",
+    "TwoTower": "models.networks.two_tower",
     "UnknownIdError": "errors",
     "Visitor": "people.visitor",
     "Vocabulary": "data.vocabulary",
+    "compare": "studies.compare",
     "fit": "studies.fit",
     "folds": "data.splits",
     "load": "recommender",

@@ -106,7 +106,8 @@ class Answers:
         if item < 0:
             return "unknown"
         titles = self.titles.titles
-        return str(self.data.items.id(item) if titles is None or titles[item] is None else titles[item])
+        title = None if titles is None else titles[int(item)]
+        return str(self.data.items.id(int(item)) if title is None else title)
 
     @cached_property
     def popular(self) -> FittedModel[Any]:
