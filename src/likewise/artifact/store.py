@@ -36,7 +36,6 @@ from likewise.models.registry import fitted_class, fitted_name, model_settings
 from likewise.solvers.base import Solver
 from likewise.solvers.registry import solver_settings
 
-
 DTYPES = {"BOOL": "?", "U8": "u1", "I8": "i1", "I16": "<i2", "U16": "<u2", "F16": "<f2", "I32": "<i4", "U32": "<u4", "F32": "<f4",
           "F64": "<f8", "I64": "<i8", "U64": "<u8"}  # fmt: skip
 """NumPy's words for those of safetensors."""
