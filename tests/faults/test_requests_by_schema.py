@@ -29,7 +29,8 @@ def made_requests(model: Path, folder: Path, examples: int, seconds: float) -> t
     with running(model) as service:
         command = [
             sys.executable, "-c", "from schemathesis.cli import schemathesis; schemathesis()", "--config-file", str(config), "run",
-            f"{service.url}/openapi.json", "--checks", "all", "--max-examples", str(examples), "--seed", "1", "--phases", "examples,coverage,fuzzing",
+            f"{service.url}/openapi.json", "--checks", "all", "--max-examples", str(examples), "--seed", "1",
+            "--phases", "examples,coverage,fuzzing",
             "--request-timeout", "20", "--report", "ndjson", "--report-dir", str(folder), "--suppress-health-check", "all",
         ]  # fmt: skip
         done = subprocess.run(command, capture_output=True, text=True, timeout=seconds, cwd=folder)

@@ -101,7 +101,7 @@ def test_a_database_that_is_away_is_said() -> None:
 
 @pytest.mark.parametrize("url", ["mysql://x/y", "sqlite://", "no url", "sqlite:///:memory:"])
 def test_other_databases_are_refused(url: str) -> None:
-    with pytest.raises(InputError, match="database|file"):
+    with pytest.raises(InputError, match=r"database|file"):
         Feedback(url)
 
 

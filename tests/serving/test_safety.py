@@ -17,7 +17,8 @@ from likewise.serving.settings import Limits, Settings, load_settings
 
 Start = Callable[..., TestClient]
 NASTY = (
-    "../../etc/passwd", "..%2f..%2fetc%2fpasswd", "'; DROP TABLE likewise_events; --", "1 OR 1=1", "<script>alert(1)</script>", "\x00", "%00",
+    "../../etc/passwd", "..%2f..%2fetc%2fpasswd",
+    "'; DROP TABLE likewise_events; --", "1 OR 1=1", "<script>alert(1)</script>", "\x00", "%00",
     "a" * 5000, "😀" * 300, "${jndi:ldap://x}", "{{7*7}}", "null", "NaN", "-0", "1e999", "\u202e", "C:\\windows",
 )  # fmt: skip
 
@@ -51,7 +52,8 @@ def test_nasty_text_anywhere_gets_a_clear_answer(client: TestClient, nasty: str)
         nothing_leaks(client.get("/users/1/recommendations", params={name: nasty}))
         nothing_leaks(client.get("/items", params={name: nasty}))
     bodies: list[Any] = [
-        {"ratings": {nasty: 5}}, {"ratings": {"100": nasty}}, {"likes": [nasty]}, {"features": {nasty: nasty}}, {"where": nasty}, {nasty: 1}, nasty,
+        {"ratings": {nasty: 5}}, {"ratings": {"100": nasty}}, {"likes": [nasty]}, {"features": {nasty: nasty}},
+        {"where": nasty}, {nasty: 1}, nasty,
     ]  # fmt: skip
     for body in bodies:
         nothing_leaks(client.post("/recommendations", json=body))
@@ -64,7 +66,8 @@ def test_nasty_text_anywhere_gets_a_clear_answer(client: TestClient, nasty: str)
     "body",
     [
         b"", b"{", b"[" * 100_000, b'{"ratings":' * 5000, b'{"ratings":{"100":NaN}}', b'{"ratings":{"100":1e999}}', b'{"likes":["\xff"]}',
-        b'{"likes":["\\ud800"]}', b'{"ratings":{"100":true}}', b'{"n":"10"}', b'{"n":10.5}', b'{"n":0}', b'{"n":' + b"9" * 5000 + b"}", b"null", b"[]", b'"x"',
+        b'{"likes":["\\ud800"]}', b'{"ratings":{"100":true}}', b'{"n":"10"}', b'{"n":10.5}', b'{"n":0}', b'{"n":' + b"9" * 5000 + b"}",
+        b"null", b"[]", b'"x"',
         b'{"ratings":[]}', b'{"ratings":{"100":9}}', b'{"where":"__import__(1)"}', b'{"diversity":-1}', b'{"stray":1}',
     ],
 )  # fmt: skip
@@ -168,7 +171,8 @@ def test_settings_from_flags_environment_and_toml(tmp_path: Path) -> None:
     toml = tmp_path / "serve.toml"
     _, key = make_key("shop", ["read"])
     toml.write_text(
-        f'model = "a"\nport = 9000\nworkers = 2\n[limits]\nbody_bytes = 5\n[[keys]]\nname = "shop"\nhash = "{key.hash}"\nscopes = ["read"]\n'
+        'model = "a"\nport = 9000\nworkers = 2\n[limits]\nbody_bytes = 5\n'
+        f'[[keys]]\nname = "shop"\nhash = "{key.hash}"\nscopes = ["read"]\n'
     )
     found = load_settings(
         {"port": 9002}, toml, {"LIKEWISE_PORT": "9001", "LIKEWISE_WORKERS": "3", "LIKEWISE_LIMITS__ENTRIES": "7", "OTHER": "1"}
@@ -183,7 +187,8 @@ def test_settings_from_flags_environment_and_toml(tmp_path: Path) -> None:
     [
         ({}, "model is missing"), ({"model": "m", "prot": 1}, "no setting 'prot'"), ({"model": "m", "port": "x"}, "whole number"),
         ({"model": "m", "host": "0.0.0.0"}, "keys are required"), ({"model": "m", "limits": {"bytes": 1}}, "no limit"),
-        ({"model": "m", "workers": 0}, "at least 1"), ({"model": "/etc", "root": "/tmp"}, "root"), ({"model": "m", "limits": {"entries": -1}}, "above 0"),
+        ({"model": "m", "workers": 0}, "at least 1"), ({"model": "/etc", "root": "/tmp"}, "root"),
+        ({"model": "m", "limits": {"entries": -1}}, "above 0"),
         ({"model": "m", "keys": [{"name": "a", "hash": "b", "scopes": ["read"]}]}, "64 hexadecimal"),
         ({"model": "m", "exposures": "maybe"}, "true or false"),
     ],

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from likewise.cli import common
+from likewise.errors import InputError
+
+if TYPE_CHECKING:
+    from likewise.data.dataset import Dataset
+    from likewise.recommender import Recommender
 
 
 def update(
     model: common.Model,
-    new: Annotated[str, typer.Argument(metavar="NEW", help="The new events; the old ones are in the model.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the updated model; it may be MODEL itself.")],
+    new: Annotated[str | None, typer.Argument(metavar="[NEW]", help="The new events; the old ones are in the model.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder of the updated model [MODEL]; a service there takes it over.")
+    ] = None,
+    from_feedback: Annotated[str | None, typer.Option("--from-feedback", help="URL of a service's feedback, instead of NEW.")] = None,
     user: common.UserColumn = None,
     item: common.ItemColumn = None,
     rating: common.RatingColumn = None,
@@ -26,11 +34,16 @@ def update(
     as_json: common.AsJson = False,
 ) -> None:
     """Learn new events, users and items without a full fit."""
+    if (new is None) == (from_feedback is None):
+        raise InputError("give the new events as NEW, or --from-feedback URL; one of the two")
     rec = common.load_model(model)
     columns = {"user": user, "item": item, "rating": rating, "timestamp": timestamp, "items": items, "users": users}
-    data = common.read_data(new, **columns, context=[name for name in rec.data.contexts if name != "day"], at_least=1)
+    if new is not None:
+        data = common.read_data(new, **columns, context=[name for name in rec.data.contexts if name != "day"], at_least=1)
+    else:
+        data = _feedback(str(from_feedback), rec)
     updated = rec.update(data, half_life=half_life, rounds=rounds, seed=seed)
-    updated.save(out)
+    updated.save(out or model)
     done = updated.notes["update"]
     if as_json:
         common.print_json(done)
@@ -38,3 +51,13 @@ def update(
         common.print_facts({name.replace("_", " "): value for name, value in done.items() if name != "notes"})
         for note in done["notes"]:
             typer.echo(note)
+
+
+def _feedback(url: str, rec: Recommender) -> Dataset:
+    from likewise.errors import MissingExtraError
+
+    try:
+        from likewise.serving.feedback.learn import feedback_dataset
+    except ImportError as error:
+        raise MissingExtraError("serve", "--from-feedback") from error
+    return feedback_dataset(url, rec.data)

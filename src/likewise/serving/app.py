@@ -19,10 +19,10 @@ from likewise.serving.logs import start_logging
 from likewise.serving.problems import install
 from likewise.serving.reading import schemas_of
 from likewise.serving.routes.about import about
-from likewise.serving.routes.feedback import feedback
-from likewise.serving.routes.items import items
+from likewise.serving.routes.feedback import feedback, feedback_of
+from likewise.serving.routes.items import items, maps
 from likewise.serving.routes.page import page
-from likewise.serving.routes.people import people, users
+from likewise.serving.routes.people import people, people_asked, users
 from likewise.serving.schemas import FeedbackRequest, PlaceRequest, ProblemDocument, QuestionRequest, ScoreRequest, VisitorRequest
 from likewise.serving.service import Service
 from likewise.serving.settings import HANDED_DOWN, Settings
@@ -54,7 +54,8 @@ def make_app(settings: Settings) -> FastAPI:
         title="Likewise", version=__version__, lifespan=alive, docs_url=None, redoc_url=None, redirect_slashes=False,
         description="Recommendations, their reasons, and the feedback to them. Errors are RFC 9457 problem documents.",
     )  # fmt: skip
-    for routes in (people(service), users(service), items(service), feedback(service), about(service), page()):
+    rooms = (people, people_asked, users, items, maps, feedback, feedback_of, about)
+    for routes in (*(room(service) for room in rooms), page()):
         app.include_router(routes)
     install(app)
     app.state.service = service

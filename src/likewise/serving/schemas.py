@@ -14,14 +14,17 @@ Number = Annotated[float, Field(allow_inf_nan=False, ge=-1e9, le=1e9)]
 
 
 def whole(value: Any) -> Any:
-    """Whole numbers of a query are digits, nothing else; JSON knows 10.0 as one too."""
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
+    """Whole numbers of a query are digits, nothing else."""
     if isinstance(value, str):
         if not (value.isascii() and value.removeprefix("-").isdigit() and len(value) < 12):
             raise ValueError("must be a whole number")
         return int(value)
     return value
+
+
+def from_json(value: Any) -> Any:
+    """JSON knows 10.0 as a whole number too."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def truth(value: Any) -> Any:
@@ -102,7 +105,7 @@ class VisitorRequest(Body):
     likes: list[Id] = Field(default_factory=list, max_length=1000)
     features: dict[Annotated[str, Field(max_length=100)], str | int | float | bool | None] = Field(default_factory=dict, max_length=100)
     model: Slot = "main"
-    n: Count = 10
+    n: Annotated[int, Field(ge=1, le=1000), BeforeValidator(from_json)] = 10
     where: str | None = Field(None, max_length=500)
     explain: bool = False
     filter_seen: bool = True
@@ -125,7 +128,7 @@ class ScoreRequest(Said):
 class QuestionRequest(Said):
     """A person, and items that they could not say anything of."""
 
-    n: Annotated[int, Field(ge=1, le=50), BeforeValidator(whole)] = 5
+    n: Annotated[int, Field(ge=1, le=50), BeforeValidator(from_json)] = 5
     asked: list[Id] = Field(default_factory=list, max_length=1000)
 
 

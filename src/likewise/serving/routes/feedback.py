@@ -39,6 +39,13 @@ def feedback(service: Service) -> APIRouter:
         body = {"accepted": accepted, "repeated": repeated, "request_id": request.scope["request_id"]}
         return Response(wire.dumps(body), media_type="application/json")
 
+    return routes
+
+
+def feedback_of(service: Service) -> APIRouter:
+    """The routes of one user's feedback."""
+    routes = APIRouter(tags=["feedback"])
+
     @routes.get(
         "/users/{user_id}/feedback",
         response_model=schemas.KeptEvents,

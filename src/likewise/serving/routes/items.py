@@ -61,6 +61,13 @@ def items(service: Service) -> APIRouter:
         listed = wire.listed([model.fragment(one) for one in rows], scores, b"similar")
         return wire.envelope(listed, b"null", model.wire, request.scope["request_id"])
 
+    return routes
+
+
+def maps(service: Service) -> APIRouter:
+    """The routes of the map."""
+    routes = APIRouter(tags=["items"], responses=documented())
+
     @routes.get("/map", response_model=schemas.Map, summary="The map of items", openapi_extra=reading.takes(schemas.Some))
     async def chart(request: Request) -> Response:
         """The n best known items on the two directions in which the model tells items most apart."""

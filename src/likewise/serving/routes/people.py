@@ -47,6 +47,13 @@ def people(service: Service) -> APIRouter:
         person = await service.run(model, model.stranger, asked.ratings, asked.likes, asked.features)
         return await service.answer(request, model, person, asked)
 
+    return routes
+
+
+def people_asked(service: Service) -> APIRouter:
+    """The routes that score and ask."""
+    routes = APIRouter(tags=["people"], responses=documented())
+
     @routes.post(
         "/scores",
         response_model=schemas.Answer,
