@@ -23,10 +23,9 @@ sys.exit("torch was imported" if "torch" in sys.modules else 0)
 def bars(board: Board) -> None:
     u1 = board.data("ml-100k/u1.base"), board.data("ml-100k/u1.test")
     r90 = board.data("splits/ml-1m-r90.train.parquet"), board.data("splits/ml-1m-r90.test.parquet")
-    torch_loop = ("--set", "solver.engine=torch")
     board.at_most("dot, ML-100K u1, RMSE", lambda: board.median(*u1, "dot", "rmse"), 0.925, accuracy=True)
     board.at_most("knn, ML-100K u1, RMSE", lambda: board.median(*u1, "knn", "rmse"), 0.927, accuracy=True)
-    board.at_most("dot, ML-1M r90, torch loop, RMSE", lambda: board.median(*r90, "dot", "rmse", *torch_loop), 0.846, accuracy=True)
+    board.at_most("dot, ML-1M r90, torch loop, RMSE", lambda: board.median(*r90, "dot-torch", "rmse"), 0.846, accuracy=True)
     for preset in ("bias", "dot"):
         board.true(
             f"{preset}: predictions do not see the test's ratings or its other rows",
@@ -63,9 +62,9 @@ def same_predictions(board: Board, train: Path, test: Path, preset: str) -> bool
 def rows_a_second(board: Board, train: Path, test: Path) -> float:
     """Rows of all epochs over the seconds of the fit, in the torch loop on one thread."""
     epochs = 5
-    options = [f"solver.epochs={epochs}", "solver.batch_size=8192", "solver.engine=torch", "model.factors=50"]
+    options = [f"solver.epochs={epochs}", "solver.batch_size=8192", "model.factors=50"]
     settings = [word for option in options for word in ("--set", option)]
-    done = board.run([*likewise(), "bench", train, "--test", test, "--preset", "dot", *settings, "--json"], threads=1).json()
+    done = board.run([*likewise(), "bench", train, "--test", test, "--preset", "dot-torch", *settings, "--json"], threads=1).json()
     return float(epochs * done["n_train"] / done["fit_seconds"])
 
 

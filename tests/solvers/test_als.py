@@ -38,7 +38,7 @@ def naive_row(y: np.ndarray, rows: np.ndarray, w: np.ndarray, t: np.ndarray, uno
 def test_full_block_solves_the_normal_equations(factors: int) -> None:
     rng = np.random.default_rng(1)
     y = rng.standard_normal((30, factors)).astype(np.float32)
-    histories = Histories.of({0: 1, 5: 1, 29: 1}, {}, {i: 1 for i in range(23)})
+    histories = Histories.of({0: 1, 5: 1, 29: 1}, {}, dict.fromkeys(range(23), 1))
     weights = rng.uniform(0.1, 3, len(histories.rows)).astype(np.float32)
     targets = rng.standard_normal(len(histories.rows)).astype(np.float32)
     weighted = Histories(histories.indptr, histories.rows, None, weights)
@@ -53,7 +53,7 @@ def test_full_block_solves_the_normal_equations(factors: int) -> None:
 def test_blocks_reach_the_same_row() -> None:
     rng = np.random.default_rng(2)
     y = rng.standard_normal((50, 20)).astype(np.float32)
-    histories = Histories.of({i: 1 for i in range(0, 50, 3)})
+    histories = Histories.of(dict.fromkeys(range(0, 50, 3), 1))
     exact, swept = np.zeros((1, 20), np.float32), np.zeros((1, 20), np.float32)
     update_rows(exact, histories, y, 0.2, np.ones(1, np.float32))
     for _ in range(60):
@@ -161,5 +161,5 @@ def test_bad_input() -> None:
         ALS().fit(Dot(), Dataset.of(data.frame().with_columns(weight=pl.lit(0.0))), Run())
     with pytest.raises(InputError, match="no event is a like"):
         ALS(positive=">=4").fit(Dot(), Dataset.of(data.frame().with_columns(rating=pl.lit(1.0))), Run())
-    with pytest.raises(InputError, match="no ratings|has none"):
+    with pytest.raises(InputError, match=r"no ratings|has none"):
         ALS(feedback="ratings").fit(Dot(), data, Run())
