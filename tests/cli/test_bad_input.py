@@ -6,7 +6,8 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -206,21 +207,27 @@ def test_places_that_cannot_be_written(home: Path, likewise: Shell) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="a process cannot limit the size of its files there")
 @pytest.mark.parametrize("size", [0, 400, 900, 1500, 2500])
 @pytest.mark.parametrize("line", ["fit good.csv -p dot --set solver.epochs=1 -o m", "predict m --pairs good.csv -o pairs.csv"])
-def test_a_full_disk_leaves_what_was_there(home: Path, likewise: Shell, full_disk: Callable[[int], None], line: str, size: int) -> None:
+def test_a_full_disk_leaves_what_was_there(home: Path, likewise: Shell, line: str, size: int) -> None:
     (home / "pairs.csv").write_text("old")
     likewise("predict m 1 1")  # compiled code may be cached beforehand
-    full_disk(size)
-    refused(home, likewise, line, "File too large")
+    with full_disk(size):
+        refused(home, likewise, line, "File too large")
 
 
-@pytest.fixture
-def full_disk() -> Iterator[Callable[[int], None]]:
-    """Lets no file grow beyond so many bytes; the error comes from the system, through every library that writes."""
+@contextmanager
+def full_disk(size: int) -> Iterator[None]:
+    """Lets no file grow beyond so many bytes; the error comes from the system, through every library that writes.
+
+    Not a fixture: the runner's own report must be able to grow.
+    """
     import resource
 
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def press(event: Event) -> None:
