@@ -91,6 +91,35 @@ answers = fit.model.link.respond(fit.model.score_pairs(fit.model.people(pairs.us
 print(json.dumps({"mse": float(np.mean((np.clip(answers, 1, 5) - pairs.ratings) ** 2)), "seconds": seconds}))
 """
 
+BALANCE = """
+import json, sys
+import numpy as np, polars as pl
+from likewise.data.dataset import Dataset
+from likewise.models.dot import Dot
+from likewise.solvers.base import Run
+from likewise.solvers.gradient import AdamW, Balance, Gradient, Penalty
+columns = ["user_id", "item_id", "rating", "timestamp"]
+train, test = (pl.read_csv(path, separator="\t", has_header=False, new_columns=columns) for path in sys.argv[1:3])
+train = Dataset.of(train)
+pairs = train.encode(test)
+counts = train.interactions.by_item.counts
+rare = np.zeros(len(counts) + 1, bool)
+rare[np.argsort(counts)[: len(counts) // 2]] = rare[-1] = True
+tail = rare[pairs.items]
+def squares(balance):
+    total = 0
+    for seed in range(3):
+        solver = Gradient(10, 1024, AdamW(0.01, 0.0), penalty=Penalty(l2=0.24, bias=0.1), balance=balance, engine="torch")
+        model = solver.fit(Dot(50), train, Run(seed=seed, threads=1)).model
+        answers = model.link.respond(model.score_pairs(model.people(pairs.users), pairs.items))
+        total = total + (np.clip(answers, 1, 5) - pairs.ratings) ** 2 / 3
+    return total
+plain, even = squares(None), squares(Balance(users=0, items=0.75))
+draw, change = np.random.default_rng(0), (even - plain)[tail]
+sums = [draw.choice(change, len(change)).mean() for _ in range(2000)]
+print(json.dumps({"upper": float(np.quantile(sums, 0.975)), "head": float(even[~tail].mean() ** 0.5 - plain[~tail].mean() ** 0.5)}))
+"""
+
 
 def bars(board: Board) -> None:
     u1 = board.data("ml-100k/u1.base"), board.data("ml-100k/u1.test")
@@ -122,6 +151,16 @@ def bars(board: Board) -> None:
     board.at_most("a lazy step at 1e7 rows, times one at 1e6", lambda: snippet(board, LAZY)["to_million"], 1.5)
     board.at_most("a lazy step at 1e7 rows, times one at 1e4", lambda: snippet(board, LAZY)["to_thousands"], 6)
     board.at_most("negatives of 1.6 million events and 100,000 items, MB above the data", lambda: snippet(board, NEGATIVES)["mb"], 200)
+    board.at_most(
+        "balanced sampling, u1: upper end of the tail half's change in squared error",
+        lambda: snippet(board, BALANCE, *map(str, u1))["upper"],
+        0.0,
+    )
+    board.at_most("balanced sampling, u1: its cost on the head half, RMSE", lambda: snippet(board, BALANCE, *map(str, u1))["head"], 0.05)
+    for kind in ("ordinal", "categorical"):
+        levels = (*u1_tables, "--set", f"solver.loss={kind}", "--set", "solver.penalty.l2=0.08")
+        name = f"two-tower by {kind} cross-entropy, u1, expected calibration error"
+        board.at_most(name, lambda o=levels: board.median(*u1, "two-tower", "ece", *o), 0.03)
     u_data = str(board.data("ml-100k/u.data"))
     board.at_most("the first tutorial's network, random 90/10, MSE", lambda: snippet(board, FIRST_TUTORIAL, u_data)["mse"], 0.85)
     board.at_most("the first tutorial's network, CPU seconds", lambda: snippet(board, FIRST_TUTORIAL, u_data)["seconds"], 1.0)

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from likewise.data.features import Features
 from likewise.data.interactions import Interactions
@@ -57,6 +58,8 @@ class Facts:
     level_kind : "ordinal" or "categorical"
     cosine : bool
         The score is the cosine of person and item.
+    shares : float64 [event] or None
+        How often each event is drawn, where not all are drawn alike; sums to one.
     """
 
     data: Interactions
@@ -68,11 +71,13 @@ class Facts:
     levels: Floats | None = None
     level_kind: Literal["ordinal", "categorical"] = "ordinal"
     cosine: bool = False
+    shares: NDArray[np.float64] | None = None
 
     def seen(self, side: Side) -> Floats:
         """How often an event looks up each row of a side, float32 [row]; sums to one."""
-        counts = (self.data.by_user if side == "user" else self.data.by_item).counts
-        return (counts / max(len(self.data), 1)).astype(np.float32)
+        rows, size = (self.data.users, self.data.n_users) if side == "user" else (self.data.items, self.data.n_items)
+        shares = np.full(len(rows), 1 / max(len(rows), 1)) if self.shares is None else self.shares
+        return np.bincount(rows, shares, size).astype(np.float32)
 
     @classmethod
     def of(cls, data: Dataset, link: Link, centred: bool = True) -> Facts:

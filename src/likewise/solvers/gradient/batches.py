@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from likewise.data.interactions import Interactions
@@ -108,7 +109,13 @@ class Batches:
             yield self.rows.at(order[torch.arange(len(shift), device=shift.device) + shift])
 
 
+def shares_of(users: NDArray[np.integer], items: NDArray[np.integer], balance: Balance) -> NDArray[np.float64]:
+    """How often each event is drawn, float64 [event], in sum one: n_user^-users * n_item^-items."""
+    of_users, of_items = (np.bincount(rows)[rows].astype(np.float64) for rows in (users, items))
+    chance: NDArray[np.float64] = of_users**-balance.users * of_items**-balance.items
+    return np.asarray(chance / chance.sum(), np.float64)
+
+
 def _cumulated(rows: Batch, balance: Balance) -> Tensor:
-    users = torch.bincount(rows.users).double()[rows.users]
-    items = torch.bincount(rows.items).double()[rows.items]
-    return (users**-balance.users * items**-balance.items).cumsum(0)
+    shares = shares_of(rows.users.cpu().numpy(), rows.items.cpu().numpy(), balance)
+    return torch.from_numpy(shares.cumsum()).to(rows.users.device)

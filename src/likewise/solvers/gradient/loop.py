@@ -19,7 +19,7 @@ from likewise.models.networks.base import Facts, Network, network_of
 from likewise.models.networks.net import Net
 from likewise.solvers.base import Event, Fit, Run
 from likewise.solvers.gradient import checkpoint, schedules
-from likewise.solvers.gradient.batches import Batch, Batches, rows_of
+from likewise.solvers.gradient.batches import Batch, Batches, rows_of, shares_of
 from likewise.solvers.gradient.device import borrowed, device_of
 from likewise.solvers.gradient.objective import Objective, facts_for
 from likewise.solvers.gradient.optimizers import stepper
@@ -64,6 +64,9 @@ class Training:
             raise InputError(f"{type(network).__name__} reads whole histories, so its rows cannot be balanced; leave `balance` out")
         self.notes: list[str] = []
         self.facts: Facts = facts_for(network, data, solver)
+        if solver.balance is not None:
+            shares = shares_of(data.interactions.users, data.interactions.items, solver.balance)
+            self.facts = replace(self.facts, shares=shares)
         self.nets = nn.ModuleList(Net(network, self.facts) for _ in range(solver.averaging.seeds)).to(device)
         members: list[Net] = list(self.nets)  # type: ignore[arg-type]
         self.members = members
