@@ -118,7 +118,8 @@ class DLRM(Network):
 
         lead, d = person.shape[:-1], self.factors
         common = net.common.weight.expand(*lead, d)
-        vectors = [person.reshape(*lead, -1, d), item.reshape(*lead, -1, d), common[..., None, :]]
+        sides = [side.reshape(*lead, side.shape[-1] // d, d) for side in (person, item)]
+        vectors = [*sides, common[..., None, :]]
         for name, table in net.contexts.items():
             rows = context.get(name)
             if rows is None:

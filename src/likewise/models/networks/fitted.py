@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from likewise.data.csr import CSR
 from likewise.data.interactions import Histories
+from likewise.errors import InputError
 from likewise.models.base import Arrays, Context, FittedModel, Model, Parts, Predictive, Side
 from likewise.models.levels import grown
 from likewise.models.link import Link, LinkKind
@@ -102,6 +103,8 @@ class FittedNetwork(FittedModel[Floats]):
         return scores
 
     def score_pairs(self, people: Floats, items: Rows, context: Context | None = None) -> Floats:
+        if len(items) != len(people):
+            raise InputError(f"there must be an item for each of the {len(people)} people; {len(items)} were given")
         things = _looked_up(self.things, items, self.item_prior)
         rows = {name: torch.from_numpy(column.astype(np.int64)) for name, column in (context or {}).items()}
         with torch.no_grad():
