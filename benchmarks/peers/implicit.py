@@ -1,4 +1,4 @@
-"""implicit: ALS as tuned on a part of train, and BPR with its defaults."""
+"""implicit: ALS with settings found good for these data sets, and BPR with its defaults."""
 
 from __future__ import annotations
 
