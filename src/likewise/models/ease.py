@@ -37,7 +37,7 @@ L2 = (25.0, 50.0, 100.0, 200.0, 400.0, 700.0, 1200.0, 2000.0)
 ITEM_POWER = (0.0, 0.5, 1.0)
 DENSE_ITEMS = 16_000
 """Largest catalogue that keeps all weights when nothing is said: a matrix of 1 GB."""
-SPARSE_NEIGHBOURS = 150
+SPARSE_NEIGHBOURS = 100
 FEW_USERS = 4
 """With so many times more items than users the weights are kept as a product of two matrices [item, user]."""
 
@@ -59,7 +59,7 @@ class EASE(Model):
     zero_diagonal : bool
         Whether an item may not predict itself.
     neighbours : int, at least 1, or None
-        Weights kept for each item; None keeps all in catalogues of up to 16,000 items and 150 in larger ones.
+        Weights kept for each item; None keeps all in catalogues of up to 16,000 items and 100 in larger ones.
     positive : str or None
         Ratings that are likes, such as ">=4"; None takes every event.
     rating_power : float, 0 or more
