@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from likewise.cli import common
+
+if TYPE_CHECKING:
+    from likewise.recommender import Recommender
 
 
 def fit(
@@ -52,18 +55,22 @@ def fit(
             checkpoint=checkpoint,
         )  # fmt: skip
     rec.save(out)
-    facts = {
+    facts = _facts(rec, out)
+    if as_json:
+        common.print_json(facts)
+        return
+    common.print_facts({k: v if k != "remarks" else "; ".join(v) for k, v in facts.items() if v not in ("", [])})
+
+
+def _facts(rec: Recommender, out: Path) -> dict[str, Any]:
+    return {
         "preset": rec.notes["preset"],
         "why": rec.notes["why"],
-        "events": len(data),
-        "users": len(data.users),
-        "items": len(data.items),
+        "events": len(rec.data),
+        "users": len(rec.data.users),
+        "items": len(rec.data.items),
         "fit_seconds": round(rec.notes["fit_seconds"], 3),
         "compile_seconds": round(rec.notes["compile_seconds"], 3),
         "remarks": rec.notes["remarks"],
         "saved": str(out),
     }
-    if as_json:
-        common.print_json(facts)
-        return
-    common.print_facts({k: v if k != "remarks" else "; ".join(v) for k, v in facts.items() if v not in ("", [])})

@@ -202,6 +202,37 @@ def _solve_rows(indptr, rows, ratings, weights, design, offsets, mean, precision
 
 
 @njit(cache=True, nogil=True, fastmath=True)
+def _descent(x, rows, ratings, weights, design, offsets, mean, alpha, squeezed, low, high, g, strength):  # type: ignore[no-untyped-def]
+    """Writes the way down from a row into `g` and each entry's curvature into `strength`; the sum of the latter comes back."""
+    k = design.shape[1]
+    for a in range(k):
+        g[a] = mean[a] - x[a]
+    total = np.float32(0)
+    for e in range(len(rows)):
+        other = rows[e]
+        strength[e] = 0
+        if other < 0:
+            continue
+        d = design[other]
+        s = offsets[other]
+        for a in range(k):
+            s += d[a] * x[a]
+        w = alpha * weights[e]
+        miss = ratings[e] - s
+        if squeezed:
+            half = np.float32(0.5) + np.float32(0.5) * np.tanh(np.float32(0.5) * s)
+            slope = max((high - low) * half * (1 - half), np.float32(1e-3))
+            miss = (ratings[e] - low - (high - low) * half) / slope
+            w *= slope * slope
+        strength[e] = w
+        total += w
+        pull = w * miss
+        for a in range(k):
+            g[a] += pull * d[a]
+    return total
+
+
+@njit(cache=True, nogil=True, fastmath=True)
 def _improve_rows(start, indptr, rows, ratings, weights, design, offsets, mean, scales, alpha, squeezed, low, high, steps):  # type: ignore[no-untyped-def]
     k = design.shape[1]
     out = start.copy()
@@ -211,30 +242,8 @@ def _improve_rows(start, indptr, rows, ratings, weights, design, offsets, mean, 
         x = out[person]
         first = indptr[person]
         n = indptr[person + 1] - first
-        for a in range(k):
-            g[a] = mean[a] - x[a]
-        total = np.float32(0)
-        for e in range(n):
-            other = rows[first + e]
-            strength[e] = 0
-            if other < 0:
-                continue
-            d = design[other]
-            s = offsets[other]
-            for a in range(k):
-                s += d[a] * x[a]
-            w = alpha * weights[first + e]
-            miss = ratings[first + e] - s
-            if squeezed:
-                half = np.float32(0.5) + np.float32(0.5) * np.tanh(np.float32(0.5) * s)
-                slope = max((high - low) * half * (1 - half), np.float32(1e-3))
-                miss = (ratings[first + e] - low - (high - low) * half) / slope
-                w *= slope * slope
-            strength[e] = w
-            total += w
-            pull = w * miss
-            for a in range(k):
-                g[a] += pull * d[a]
+        span = slice(first, first + n)
+        total = _descent(x, rows[span], ratings[span], weights[span], design, offsets, mean, alpha, squeezed, low, high, g, strength)
         before = np.float32(0)
         for a in range(k):
             curvature[a] = 1 / (1 + total * scales[a])
