@@ -19,6 +19,7 @@ AGREE = 0.75
 """Least agreement of what a page shows with what its code prints now: processors differ in last digits and close ranks, drift shows."""
 
 
+@pytest.mark.timeout(600)  # a folder is one process; on a busy machine its guides take minutes
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: name(folder) if folder != ROOT else "top")
 def test_code_blocks_run(folder: Path, tmp_path: Path) -> None:
     """The pages of a folder, run in one process: no error, no warning, and they print and draw what they show."""
