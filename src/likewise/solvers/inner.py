@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from likewise.data.csr import CSR
 from likewise.data.dataset import Dataset
 from likewise.data.interactions import Histories, Interactions
-from likewise.evaluation.top_n import list_metrics
 from likewise.models.base import FittedModel, Model
 from likewise.ranking.topk import rank_model
 from likewise.shapes import Mask, Rows
@@ -83,6 +82,8 @@ class Inner:
     def judge_lists(self, items: Rows) -> NDArray[np.float64]:
         """The same of each person, float64 [batch], from lists of item rows [batch, k], -1 behind their end."""
         ranks = _places(items, self.held)
+        from likewise.evaluation.top_n import list_metrics  # answering does not need it
+
         metrics = list_metrics(self.held.indptr, ranks, np.full(len(self.held), items.shape[1] + 1), LENGTHS)
         return np.asarray(np.mean([metrics[f"ndcg@{k}"] for k in LENGTHS], axis=0))
 
