@@ -33,11 +33,15 @@ def until(page: Any, expression: str, seconds: float = 20.0) -> None:
         page.wait_for_timeout(50)
 
 
+def settled(page: Any) -> None:
+    """Wait until the page's last request is answered and drawn; a click or key has set the sign of work by the time it returns."""
+    page.wait_for_selector("main[aria-busy=false] h1")
+
+
 def opened(page: Any, explorer: str, address: str) -> None:
     page.goto("about:blank")
     page.goto(f"{explorer}/explore{address}")
-    page.wait_for_selector("main h1")
-    page.wait_for_load_state("networkidle")
+    settled(page)
 
 
 def test_rating_five_films_moves_the_list(page: Any, explorer: str) -> None:
@@ -47,10 +51,9 @@ def test_rating_five_films_moves_the_list(page: Any, explorer: str) -> None:
     for n in range(5):
         title = page.locator(".question .name").inner_text()
         odd = int(re.search(r"\d+", title)[0] if re.search(r"\d+", title) else 1) % 2  # type: ignore[index]
-        with page.expect_response(lambda answer: answer.url.endswith("/recommendations")):
-            page.locator(".question .stars label").nth(0 if odd else 4).click()
-        until(page, f"document.querySelectorAll('.mine li').length === {n + 1}")
-        page.wait_for_load_state("networkidle")
+        page.locator(".question .stars label").nth(0 if odd else 4).click()
+        settled(page)
+        assert page.locator(".mine li").count() == n + 1
     after = listed(page)
     assert after != before
     assert page.locator(".move").count() > 0
@@ -62,7 +65,7 @@ def test_rating_five_films_moves_the_list(page: Any, explorer: str) -> None:
 def test_reasons_add_up(page: Any, explorer: str) -> None:
     opened(page, explorer, "#/?me=100:5,102:4,101:1")
     page.get_by_role("button", name=re.compile("^Why ")).first.click()
-    page.wait_for_selector(".reason")
+    settled(page)
     values = [text.replace("−", "-").replace("+", "") for text in page.locator(".step:not(.total) .value").all_inner_texts()]
     total = float(page.locator(".step.total .value").get_attribute("data-sum"))
     assert sum(map(float, values)) == pytest.approx(total, abs=0.006)
@@ -72,18 +75,17 @@ def test_a_link_brings_the_view_back(page: Any, explorer: str, chromium: Any) ->
     opened(page, explorer, "#/?me=100:5,101:1")
     page.get_by_role("button", name="Filters and knobs").click()
     page.get_by_role("button", name="Western", exact=True).click()
-    until(page, "location.hash.includes('Western')")
+    settled(page)
+    assert "Western" in page.url
     page.get_by_label("Diversity").fill("0.6")
-    until(page, "location.hash.includes('diversity')")
-    page.wait_for_load_state("networkidle")
+    settled(page)
+    assert "diversity" in page.url
     page.locator("main .item .name").first.click()
-    page.wait_for_selector("#drawer h1")
-    page.wait_for_load_state("networkidle")
+    settled(page)
     link, rows, title = page.url, listed(page), page.locator("#drawer h1").inner_text()
     other = chromium.new_context().new_page()
     other.goto(link)
-    other.wait_for_selector("#drawer h1")
-    other.wait_for_load_state("networkidle")
+    settled(other)
     assert listed(other) == rows and other.locator("#drawer h1").inner_text() == title
     assert other.get_by_role("button", name="Western", exact=True, include_hidden=True).get_attribute("aria-pressed") == "true"
     other.context.close()
@@ -93,23 +95,22 @@ def test_keys_alone_are_enough(page: Any, explorer: str) -> None:
     opened(page, explorer, "#/")
     page.keyboard.press("/")
     page.keyboard.type("haet of the")
-    page.wait_for_selector("[role=option]")
+    settled(page)
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowUp")
     page.keyboard.press("Enter")
-    page.wait_for_selector("#drawer h1")
+    settled(page)
     assert "Heat" in page.locator("#drawer h1").inner_text()
     page.keyboard.press("Escape")
     page.wait_for_selector("#drawer:not([open])", state="attached")
     page.locator(".question .stars input").first.focus()
     page.keyboard.press("ArrowRight")
-    until(page, "document.querySelectorAll('.mine li').length === 1")
+    settled(page)
+    assert page.locator(".mine li").count() == 1
 
 
 def test_map_shows_the_visitor_and_the_lasso_chooses(page: Any, explorer: str) -> None:
     opened(page, explorer, "#/map?me=100:5,102:4")
-    page.wait_for_selector("#chart .main-svg")
-    page.wait_for_selector("[data-you]")
     assert "taste points" in page.locator("[data-you]").inner_text()
     box = page.locator("#chart .draglayer .nsewdrag").bounding_box()
     corners = [(0.02, 0.02), (0.98, 0.02), (0.98, 0.98), (0.02, 0.98), (0.02, 0.02)]

@@ -1,4 +1,5 @@
 // The public REST API, and the same requests as curl and Python.
+import { busy } from "./busy.js";
 
 let key = sessionStorage.getItem("likewise-key") ?? "";
 
@@ -6,7 +7,9 @@ export class Problem extends Error {
   constructor(document) { super(document.detail); Object.assign(this, document); }
 }
 
-export async function ask(path, body = undefined, signal = undefined) {
+export function ask(path, body = undefined, signal = undefined) { return busy(asked(path, body, signal)); }
+
+async function asked(path, body, signal) {
   const headers = { accept: "application/json" };
   if (key) headers.authorization = `Bearer ${key}`;
   if (body !== undefined) headers["content-type"] = "application/json";
@@ -17,7 +20,7 @@ export async function ask(path, body = undefined, signal = undefined) {
     if (error.name === "AbortError") throw error;
     throw new Problem({ title: "The service cannot be reached", detail: "It may have been stopped, or the network is down." });
   }
-  if (answer.status === 401 && await askForKey()) return ask(path, body, signal);
+  if (answer.status === 401 && await askForKey()) return asked(path, body, signal);
   const found = await answer.json().catch(() => ({ title: answer.statusText, detail: "The answer could not be read." }));
   if (!answer.ok) throw new Problem(found);
   return found;

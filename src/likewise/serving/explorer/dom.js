@@ -1,4 +1,5 @@
 // Elements, icons and small habits that every view shares.
+import { begun } from "./busy.js";
 
 export function h(tag, props = {}, ...children) {
   const node = document.createElement(tag);
@@ -91,8 +92,13 @@ export function toast(text) {
 }
 
 export function debounce(work, wait = 180) {
-  let timer;
-  return (...given) => { clearTimeout(timer); timer = setTimeout(() => work(...given), wait); };
+  let timer, end = () => {};
+  return (...given) => {
+    clearTimeout(timer);
+    end();
+    const done = end = begun();
+    timer = setTimeout(async () => { try { await work(...given); } finally { done(); } }, wait);
+  };
 }
 
 export function ghosts(n = 6) {

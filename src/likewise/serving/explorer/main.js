@@ -1,5 +1,6 @@
 // The page: which view, in which colours, and what happens to a change.
 import { ask } from "./api.js";
+import { busy } from "./busy.js";
 import { compare } from "./compare.js";
 import { discover, refresh } from "./discover.js";
 import { ghosts, h, icon, number, trouble } from "./dom.js";
@@ -10,7 +11,7 @@ import { address, change, onChange, readAddress, state } from "./state.js";
 
 const VIEWS = { discover: ["Discover", "compass"], map: ["Map", "map"], compare: ["Compare", "scales"], model: ["Model", "pulse"] };
 const view = document.getElementById("view");
-let card = null, drawn = "";
+let card = null, last = "";
 
 function tabs() {
   const held = document.activeElement?.getAttribute?.("data-tab");
@@ -18,12 +19,14 @@ function tabs() {
   if (held) document.querySelector(`[data-tab="${held}"]`)?.focus();
 }
 
-async function render(fresh = false) {
+function render(fresh = false) { return busy(drawn(fresh)); }
+
+async function drawn(fresh) {
   tabs();
   document.title = `${VIEWS[state.view][0]} · Likewise Explorer`;
   if (!card) return;
-  const changed = fresh || drawn !== state.view;
-  drawn = state.view;
+  const changed = fresh || last !== state.view;
+  last = state.view;
   if (state.view === "discover") await (changed ? discover(view, card) : refresh());
   else if (state.view === "map") await (changed ? map(view, card) : refreshMap());
   else if (changed && state.view === "model") model(view, card);
@@ -63,4 +66,4 @@ onChange(() => { render(); if (card) item(card); });
 readAddress();
 theme();
 tabs();
-begin();
+busy(begin());
