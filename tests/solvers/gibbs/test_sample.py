@@ -193,6 +193,22 @@ def test_blocks_that_do_not_help_are_left_out():
     assert "tags" not in fit.notes[0]
 
 
+def test_a_block_that_misleads_about_later_ratings_is_left_out():
+    rng = np.random.default_rng(1)
+    people, each = 400, 3
+    users = np.repeat(np.arange(people), each)
+    group = rng.integers(0, 2, people)
+    turned = np.where(np.arange(people) < 0.88 * people, 1.0, -1.0)
+    rating = 3 + (group * 2 - 1.0)[users] * turned[users] + 0.5 * rng.standard_normal(len(users))
+    frame = pl.DataFrame({"user_id": users, "item_id": rng.integers(0, 40, len(users)), "rating": rating})
+    table = pl.DataFrame({"user_id": np.arange(people), "group": np.where(group, "a", "b")})
+    solver = replace(QUICK, blocks=("user_features",), choose=True)
+    timeless = solver.fit(Dot(factors=1), Dataset.of(frame, user_table=table), Run())
+    timed = solver.fit(Dot(factors=1), Dataset.of(frame.with_columns(timestamp=pl.Series(users)), user_table=table), Run())
+    assert "these blocks help together: user_features" in timeless.notes[0]
+    assert "at random and by time no block helped" in timed.notes[0]
+
+
 @pytest.mark.parametrize(
     "ratings",
     [

@@ -37,7 +37,7 @@ class Gibbs(Solver):
         What the prior of a row may know; those that the data lacks are left out.
     contexts : names of context columns, or ("all",)
     choose : bool
-        Check on an inner split that each block helps, and leave it out otherwise.
+        Check that blocks help on a random inner split and do not hurt on one by time, where there are times; leave out the others.
     spread : float
         How long rows are before anything is known, in standard deviations of a rating; the data overrule it.
     seconds : float or None
