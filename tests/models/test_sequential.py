@@ -56,6 +56,39 @@ def test_leaving_out_the_strongest_reason_changes_the_score_most(fitted: FittedS
     assert parts.item + parts.taste.sum() + parts.residual == pytest.approx(parts.score, abs=1e-4)
 
 
+def test_packed_windows_equal_windows_one_by_one() -> None:
+    torch = pytest.importorskip("torch")
+    from likewise.models.networks.encoder import Encoder, groups_of
+
+    torch.manual_seed(0)
+    encoder = Encoder(8, 2, 2, window=6, dropout=0.5).eval()
+    counts = torch.tensor([13, 1, 0, 6, 5, 20, 2])
+    vectors = torch.randn(int(counts.sum()), 8)
+    together, row = encoder(vectors, counts), 0
+    for count in counts.tolist():
+        before = torch.cat([encoder.start[None], vectors[row : row + count]])[:count]
+        for start in range(0, count, 6):
+            x = before[start : start + 6] + encoder.places[: len(before[start : start + 6])]
+            for block in encoder.blocks:
+                x = block(x, groups_of(torch.tensor([len(x)])))
+            torch.testing.assert_close(together[row + start : row + start + len(x)], encoder.norm(x))
+        row += count
+    whole = encoder.last(vectors, counts)
+    torch.testing.assert_close(whole[2], encoder.last(vectors[:0], torch.tensor([0]))[0])
+
+
+def test_resumed_training_ends_where_training_in_one_go_ends(tmp_path) -> None:
+    def fit(**told):
+        solver = Gradient(epochs=3, batch_size=512, loss="softmax", optimizer=AdamW(4e-3))
+        run = Run(threads=1, checkpoint=str(tmp_path), **told) if told else Run(threads=1)
+        return solver.fit(Sequential(factors=8, heads=2, blocks=1, window=8, dropout=0.2), CHAIN.data, run).model
+
+    fit(watch=lambda event: event["epoch"] == 2)
+    whole, resumed = fit(), fit(watch=lambda event: False)
+    for name, array in whole.state().items():
+        np.testing.assert_array_equal(array, resumed.state()[name], err_msg=name)
+
+
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [

@@ -61,6 +61,35 @@ def test_level_losses_equal_the_loop(weight: torch.Tensor | None) -> None:
 
 
 @pytest.mark.parametrize("weight", [None, weights()])
+@pytest.mark.parametrize("temperature", [1.0, 0.4])
+@pytest.mark.parametrize("held", [1, 1 << 20])
+def test_the_catalogue_softmax_equals_the_plain_one(weight: torch.Tensor | None, temperature: float, held: int, monkeypatch) -> None:
+    monkeypatch.setattr(losses, "MOST_SCORES", (held, held))  # 16 people at a time, and all at once
+    weight = None if weight is None else weight.float().repeat(6)
+    item, found = torch.arange(6 * B) % LEVELS, []
+    for loss in (losses.catalogue_softmax, lambda p, i, *more: losses.softmax(p @ i.T, *more)):
+        person, items = scores(6 * B, 3).float().requires_grad_(), scores(LEVELS, 3, seed=1).float().requires_grad_()
+        value = loss(person, items, item, weight, temperature)
+        (2 * value).backward()
+        found.append((value.detach(), person.grad, items.grad))
+    for ours, plain in zip(*found, strict=True):
+        torch.testing.assert_close(ours, plain)
+
+
+def test_the_catalogue_softmax_stays_finite_and_refuses_other_shapes() -> None:
+    person = torch.full((2, 3), 40.0, requires_grad=True)
+    value = losses.catalogue_softmax(person, torch.tensor([[40.0] * 3, [-40.0] * 3]), torch.tensor([0, 1]))
+    value.backward()
+    assert value.isfinite() and person.grad is not None and person.grad.isfinite().all()
+    for wrong in (
+        (torch.zeros(2, 3), torch.zeros(5, 4), torch.zeros(2).long()),
+        (torch.zeros(2, 3), torch.zeros(5, 3), torch.zeros(3).long()),
+    ):
+        with pytest.raises(InputError, match=r"the catalogue \[item, width\]"):
+            losses.catalogue_softmax(*wrong)
+
+
+@pytest.mark.parametrize("weight", [None, weights()])
 @pytest.mark.parametrize("masked", [False, True])
 def test_ranking_losses_equal_the_loop(weight: torch.Tensor | None, masked: bool) -> None:
     p, n = scores(B), scores(B, K, seed=1)

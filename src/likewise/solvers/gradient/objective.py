@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from likewise.models.link import Link
 from likewise.models.networks.base import Facts, Network
 from likewise.models.networks.layers import Table
 from likewise.models.networks.net import Net, respond
+from likewise.models.softmax import Weighing
 from likewise.shapes import Floats
 from likewise.solvers.gradient import losses
 from likewise.solvers.gradient.batches import Batch
@@ -34,9 +36,11 @@ def facts_for(network: Network, data: Dataset, solver: Gradient) -> Facts:
         raise InputError("there is nothing to learn from: the training data has no rows")
     if loss.name == "contrastive" and getattr(getattr(network, "dot", None), "bias", False):
         raise InputError("loss 'contrastive' compares directions, which biases have no part in: take Dot(bias=False)")
-    if loss.ranks or loss.name == "softmax":
+    if loss.name == "softmax":
         facts = Facts.of(data, Link("free"), centred=False)
-        return Facts(**{**vars(facts), "cosine": loss.name == "contrastive"})
+        return replace(facts, weighing=_weighing(data, solver), temperature=loss.temperature)
+    if loss.ranks:
+        return replace(Facts.of(data, Link("free"), centred=False), cosine=loss.name == "contrastive")
     if loss.name == "bce":
         return Facts.of(data, Link("logistic"), centred=False)
     if ratings is None:
@@ -46,6 +50,14 @@ def facts_for(network: Network, data: Dataset, solver: Gradient) -> Facts:
         facts = Facts.of(data, Link("clip", float(levels[0]), float(levels[-1])), centred=False)
         return Facts(**{**vars(facts), "levels": levels, "level_kind": loss.name})
     return Facts.of(data, network.link(data.interactions, data.stated_range))
+
+
+def _weighing(data: Dataset, solver: Gradient) -> Weighing:
+    balance, penalty = solver.balance, solver.penalty
+    if balance is not None and balance.items:
+        raise InputError(f"loss 'softmax' balances people alone: set balance.items to 0; it is {balance.items:g}")
+    users = 0.0 if balance is None else balance.users
+    return Weighing.of(data.interactions, users, penalty.l2 * solver.loss.temperature, penalty.power)
 
 
 def _levels(ratings: Floats, loss: Loss) -> Floats:
@@ -159,8 +171,14 @@ class Objective:
 
     def _softmax(self, net: Net, batch: Batch) -> Tensor:
         catalogue = torch.arange(self.facts.data.n_items, device=batch.users.device)
-        scores = net.grid(net.person(batch.users), net.item(catalogue))
-        return losses.softmax(scores, batch.items, batch.weight, self.loss.temperature)
+        if net.settings.grouped is None:  # all events of a person share one row of scores
+            users, place = batch.users.unique(return_inverse=True)
+            scores = net.grid(net.person(users), net.item(catalogue))
+            return losses.shared_softmax(scores, place, batch.items, batch.weight, self.loss.temperature)
+        person, items = net.person(batch.users), net.item(catalogue)
+        if not net.cosine and (pair := net.settings.vectors(person, items)) is not None:
+            return losses.catalogue_softmax(*pair, batch.items, batch.weight, self.loss.temperature)  # the mean is no part of a softmax
+        return losses.softmax(net.grid(person, items), batch.items, batch.weight, self.loss.temperature)
 
     @torch.no_grad()
     def penalise(self) -> None:
