@@ -1,6 +1,7 @@
 """The ranking kernel against a plain sort."""
 
 from concurrent.futures import ThreadPoolExecutor
+from itertools import product
 
 import numpy as np
 import pytest
@@ -166,9 +167,27 @@ def test_similar_rows():
 @pytest.mark.parametrize("threads", [1, 3])
 def test_one_person_gets_what_a_crowd_gets(monkeypatch, threads):
     monkeypatch.setattr(topk, "SCAN", 1000)
+    monkeypatch.setattr(topk, "SHORT", 0)
     rng = np.random.default_rng(7)
     users, items = (rng.integers(-3, 4, (n, 10)).astype(np.float32) for n in (5, 901))
     together = top_k(users, items, 12)
     for row in range(5):
         alone = top_k(users[row : row + 1], items[:, ::1], 12, threads=threads)
         assert np.array_equal(alone.items[0], together.items[row]) and np.array_equal(alone.scores[0], together.scores[row])
+
+
+def test_a_short_list_is_that_of_the_kernel(monkeypatch):
+    """Ties, exclusions, masks and scores that are no numbers: NumPy's way and the kernel's way agree."""
+    rng = np.random.default_rng(8)
+    items = rng.integers(-2, 3, (60, 3)).astype(np.float32)
+    items[[5, 17]] = np.nan
+    user = np.array([[1, -1, 2]], np.float32)
+    seen = CSR(np.array([0, 3]), np.array([1, 30, 59], np.int32), None, 60)
+    masks = (None, rng.random(60) < 0.5, rng.random((1, 60)) < 0.1, np.zeros((1, 60), bool))
+    for k, exclude, allowed in product((1, 7, 60, 99), (None, seen), masks):
+        monkeypatch.undo()
+        short = top_k(user, items, k, exclude, allowed)
+        monkeypatch.setattr(topk, "SHORT", 0)
+        kernel = top_k(user, items, k, exclude, allowed)
+        assert np.array_equal(short.items, kernel.items) and np.array_equal(short.scores, kernel.scores)
+        assert np.array_equal(short.counts, kernel.counts)

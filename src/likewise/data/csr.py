@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from likewise.errors import InputError
 from likewise.shapes import Floats, Offsets, Rows
 
+FEW = 1 << 18
+"""Below this many keys NumPy sorts them: no slower, and a fresh process need not wait for compiled code."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CSR:
@@ -91,7 +94,10 @@ def counting_sort(keys: Rows, n_keys: int) -> tuple[Offsets, NDArray[np.int64]]:
     """
     if len(keys) and (int(keys.min()) < 0 or int(keys.max()) >= n_keys):
         raise InputError(f"rows must lie in [0, {n_keys}); found {int(keys.min())} to {int(keys.max())}")
-    indptr, order = _counting_sort(np.ascontiguousarray(keys, dtype=np.int32), n_keys)
+    keys = np.ascontiguousarray(keys, dtype=np.int32)
+    if len(keys) < FEW:
+        return np.concatenate([[0], np.cumsum(np.bincount(keys, minlength=n_keys))]), np.argsort(keys, kind="stable")
+    indptr, order = _counting_sort(keys, n_keys)
     return indptr, order
 
 
@@ -103,8 +109,10 @@ def ragged_take(indptr: Offsets, rows: Rows) -> tuple[Offsets, NDArray[np.int64]
     rows = np.ascontiguousarray(rows, dtype=np.int32)
     if len(rows) and (int(rows.min()) < -1 or int(rows.max()) >= len(indptr) - 1):
         raise InputError(f"rows must lie in [0, {len(indptr) - 1}), or be -1; found {int(rows.min())} to {int(rows.max())}")
-    taken, positions = _ragged_take(indptr, rows)
-    return taken, positions
+    starts = indptr[rows]
+    counts = np.where(rows >= 0, indptr[rows + 1] - starts, 0)
+    taken = np.concatenate([[0], np.cumsum(counts)])
+    return taken, np.arange(taken[-1]) + np.repeat(starts - taken[:-1], counts)
 
 
 @njit(cache=True, nogil=True)
@@ -120,18 +128,3 @@ def _counting_sort(keys, n_keys):  # type: ignore[no-untyped-def]
         order[place[keys[n]]] = n
         place[keys[n]] += 1
     return indptr, order
-
-
-@njit(cache=True, nogil=True)
-def _ragged_take(indptr, rows):  # type: ignore[no-untyped-def]
-    taken = np.zeros(len(rows) + 1, np.int64)
-    for n in range(len(rows)):
-        r = rows[n]
-        taken[n + 1] = taken[n] + (indptr[r + 1] - indptr[r] if r >= 0 else 0)
-    positions = np.empty(taken[-1], np.int64)
-    for n in range(len(rows)):
-        if rows[n] >= 0:
-            start = indptr[rows[n]]
-            for j in range(taken[n + 1] - taken[n]):
-                positions[taken[n] + j] = start + j
-    return taken, positions

@@ -27,8 +27,10 @@ from likewise.shapes import Floats, Mask, Offsets, Rows
 
 BLOCK_BYTES = 16 << 20
 """Scores made before they are searched: as many as stay in the last level of cache, since each block costs the threads a meeting."""
-SCAN = 2 << 20
+SCAN = 16 << 20
 """Numbers of the item matrix that a thread must have to read for one person before another thread is worth starting."""
+SHORT = 1 << 20
+"""Up to this many of them, one person is answered by NumPy: as fast, and a fresh process need not wait for compiled code."""
 SPARSE_SHARE = 0.3
 """Below this share of allowed items, gathering their vectors is cheaper than scoring all."""
 
@@ -97,6 +99,8 @@ def top_k(
         found = top_k(users, items[wanted], k, _renumber(exclude, wanted, len(items)), None, block, threads)
         rows = np.where(found.items >= 0, wanted[found.items], np.int32(-1)) if len(wanted) else found.items
         return _widen(TopK(rows, found.scores, found.counts), min(k, len(items)))
+    if len(users) == 1 and items.size <= SHORT:
+        return _short_list(items @ users[0], k, exclude, allowed)
     columns, vectors = items.T, np.ascontiguousarray(items)
     pieces = min(thread_count(threads), max(1, items.size // SCAN))
 
@@ -188,6 +192,20 @@ def _by_blocks(
         cuts = [start + (stop - start) * n // pieces for n in range(pieces + 1)]
         in_threads(partial(search, start, cuts), pieces, threads)
     return _decode(keys[:, ::-1])
+
+
+def _short_list(scores: Floats, k: int, exclude: CSR | None, allowed: Mask | None) -> TopK:
+    """The list of one person; overwrites `scores` [item]."""
+    if exclude is not None:
+        scores[exclude.columns] = -np.inf
+    if allowed is not None:
+        scores[~allowed.reshape(-1)] = -np.inf
+    scores[np.isnan(scores)] = -np.inf
+    width = min(k, len(scores))
+    bar = np.partition(scores, -width)[-width] if width else np.float32(0)
+    rows = np.flatnonzero((scores >= bar) & (scores > -np.inf)).astype(np.int32)
+    rows = rows[np.argsort(-scores[rows], kind="stable")[:width]]
+    return _widen(TopK(rows[None], scores[rows][None], np.array([len(rows)])), width)
 
 
 def _decode(keys: NDArray[np.int64]) -> TopK:

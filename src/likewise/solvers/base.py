@@ -67,7 +67,7 @@ class Fit:
     history : list of events
         One a sweep or epoch: train and validation error, rate, seconds.
     seconds, compile_seconds : float
-        Wall time of the fit without compilation, and of compilation.
+        Wall time of the fit, and of compiling its kernels or reading them compiled, which the first leaves out.
     notes : list of str
         What the user should know: stopped early, a block left out, interrupted ...
     """

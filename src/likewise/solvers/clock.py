@@ -1,4 +1,4 @@
-"""How long compilation takes, so that a fit's time can leave it out."""
+"""How long it takes to make compiled code ready, so that a fit's time can leave it out."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ log = logging.getLogger("likewise")
 
 
 class CompileClock:
-    """Times a block of code, and the Numba compilation inside it.
+    """Times a block of code, and what Numba needs inside it before its code can run.
 
     Attributes
     ----------
     seconds : float
-        Wall time of the block without compilation.
+        Wall time of the block without the next.
     compile_seconds : float
-        Compilation inside the block; reading compiled code from the cache is not compilation.
+        Compiling, or reading what was compiled before from the cache; a process pays it once for each kernel, like an import.
 
     Examples
     --------
@@ -34,15 +34,17 @@ class CompileClock:
     compile_seconds: float = 0.0
 
     def __enter__(self) -> Self:
-        self._listener = _Announcing()
-        event.register("numba:compile", self._listener)
+        self._announcing, self._preparing = _Announcing(), event.TimingListener()
+        event.register("numba:compile", self._announcing)
+        event.register("numba:compiler_lock", self._preparing)
         self._start = perf_counter()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         wall = perf_counter() - self._start
-        event.unregister("numba:compile", self._listener)
-        self.compile_seconds = float(self._listener.duration) if self._listener.done else 0.0
+        event.unregister("numba:compile", self._announcing)
+        event.unregister("numba:compiler_lock", self._preparing)
+        self.compile_seconds = float(self._preparing.duration) if self._preparing.done else 0.0
         self.seconds = max(wall - self.compile_seconds, 0.0)
 
 

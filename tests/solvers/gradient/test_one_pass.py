@@ -240,7 +240,7 @@ def test_compiled_code_is_kept_where_the_install_folder_cannot_be_written(tmp_pa
     command = [sys.executable, "-W", "error", "-c", FIT_TWICE, str(home)]
     runs = [subprocess.run(command, env=environment, capture_output=True, text=True, check=True) for _ in range(2)]
     cold, warm = ([float(word) for word in run.stdout.split()] for run in runs)
-    assert cold[0] > 0.2 and warm[0] == 0
+    assert cold[0] > 0.2 and warm[0] < cold[0] / 2
     assert "compiling" in runs[0].stderr and "compiling" not in runs[1].stderr
 
 

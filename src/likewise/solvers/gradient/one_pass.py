@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 import math
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from time import perf_counter
 from typing import Any
@@ -34,7 +35,7 @@ from likewise.solvers.gradient.tables import Average, Parameters, own_items, sta
 
 log = logging.getLogger("likewise")
 
-PARTS = 8
+PARTS = 4
 """Times an epoch at which the rate is set anew, at least."""
 ADVICE = "lower the learning rate or warm up (schedule.warmup)"
 
@@ -152,20 +153,23 @@ class OnePass:
         if self.negatives and epoch:  # negatives come from the event's own block of items, so the blocks must change
             self.grid = lay_out(self.events, self.targets, self.side, self.rng)
         parts = -(-PARTS // self.side)
-        losses = np.zeros((self.side, parts, self.side))
-        for stratum in range(self.side):
-            for part in range(parts):
-                when = epoch + (stratum + part / parts) / self.side
+        losses = np.zeros((self.side * parts, self.side))
 
-                def learn(block: int, at: tuple[int, int, float] = (stratum, part, when)) -> None:
-                    losses[at[0], at[1], block] = self._learn(at[0], block, at[1], parts, epoch, self._pace(at[2]))
+        def learn(step: int, block: int, earlier: Sequence[Future[None]] = ()) -> None:
+            for done in earlier:
+                done.result()
+            losses[step, block] = self._learn(step // parts, block, step % parts, parts, epoch, self._pace(epoch + step / len(losses)))
 
-                if pool is None:
-                    for block in range(self.side):
-                        learn(block)
-                else:
-                    for _ in pool.map(learn, range(self.side)):
-                        pass
+        before: list[Future[None]] = []
+        for step in range(len(losses)):
+            if pool is None:
+                for block in range(self.side):
+                    learn(step, block)
+            else:  # no thread waits for a whole stratum: a block may begin when the last ones of its users and of its items are done
+                earlier = [{before[block], before[(block + 1) % self.side]} if before else set() for block in range(self.side)]
+                before = [pool.submit(learn, step, block, tuple(earlier[block])) for block in range(self.side)]
+        for done in before:
+            done.result()
         loss = float(losses.sum()) / self._weight()
         if not math.isfinite(loss) or not self.parameters.finite():
             self._diverged(epoch)

@@ -68,7 +68,7 @@ def start_tables(
     sides = []
     for n_rows, rows, side in ((data.n_users, data.users, "user"), (data.n_items, data.items, "item")):
         factors = aligned(n_rows, -(-model.factors // LANES) * LANES)
-        lines = aligned(n_rows, 4)
+        lines = aligned(n_rows, LANES)
         factors[:, : model.factors] = _random(model, n_rows, rng)
         _hold(lines, np.bincount(rows, minlength=n_rows), solver.penalty)
         if start is not None:
@@ -98,7 +98,7 @@ def _random(model: Dot, n_rows: int, rng: np.random.Generator) -> Floats:
         return drawn / np.float32(np.sqrt(model.factors))
     while model.init == "truncated" and (wide := np.abs(drawn) > 2).any():
         drawn[wide] = rng.standard_normal(int(wide.sum()), np.float32)
-    return drawn * np.float32(0.005 if model.init == "small" else 0.1)
+    return drawn * np.float32({"normal": 0.1, "truncated": 0.01, "small": 0.005}[model.init])
 
 
 def _hold(lines: Floats, counts: Offsets, penalty: Penalty) -> None:
