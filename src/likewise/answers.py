@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import polars as pl
@@ -16,17 +16,22 @@ from likewise.data.columns import pairs_frame
 from likewise.data.csr import CSR
 from likewise.data.dataset import Dataset
 from likewise.data.features import align
+from likewise.data.frames import to_polars
 from likewise.data.interactions import Histories
 from likewise.data.vocabulary import Vocabulary
 from likewise.errors import InputError, UnknownIdError
 from likewise.models.base import FittedModel
 from likewise.models.popularity import Popularity
 from likewise.ranking.catalogue import Catalogue
-from likewise.ranking.filters import Filters, compile_filters, rank_filtered
+from likewise.ranking.filters import Filters, compile_filters, hidden, rank_filtered
 from likewise.ranking.rerank import Rerank, Signals
+from likewise.ranking.shown import Moment, Shown, seconds_of
 from likewise.ranking.similar import similar as nearest
 from likewise.ranking.topk import TopK
 from likewise.shapes import Rows
+
+if TYPE_CHECKING:
+    from likewise.ranking.ann import ItemIndex
 
 Cold = Literal["popular", "mean", "raise"]
 PAIRS_AT_ONCE = 8192
@@ -44,6 +49,7 @@ class ListRequest:
     filter_seen: bool = True
     cold: Cold = "popular"
     rerank: Rerank | None = None
+    shown: Shown | None = None
 
     def __post_init__(self) -> None:
         if self.k < 1:
@@ -61,10 +67,13 @@ class Answers:
     fitted : FittedModel
     data : Dataset
         Its vocabularies are the model's rows; its interactions are the histories.
+    index : ItemIndex or None
+        Names candidates where a list is the model's alone; what it misses is its `recall`.
     """
 
     fitted: FittedModel[Any]
     data: Dataset
+    index: ItemIndex | None = None
 
     @cached_property
     def titles(self) -> Titles:
@@ -95,6 +104,8 @@ class Answers:
     def ranked(self, people: Any, k: int, exclude: CSR | None, ask: ListRequest, histories: Histories, popular: bool = False) -> TopK:
         """Lists of people as the request wants them, from the model or (`popular`) from popularity."""
         rerank = ask.rerank
+        if self.index is not None and not popular and (rerank is None or rerank.plain) and ask.filters.caps is None:
+            return self.index.top_k(people, k, exclude, ask.filters.allowed)
         if rerank is None or rerank.plain:
             return rank_filtered(self.popular if popular else self.fitted, people, k, exclude, ask.filters)
         if popular:  # counts have no posterior to explore
@@ -114,10 +125,21 @@ class Answers:
         """The popularity ranking that an unknown user gets."""
         return Popularity().solve(self.data)
 
-    def filters(self, where: str | None = None, allow: Any = None, deny: Any = None, caps: Mapping[str, int] | None = None) -> Filters:
-        """Filters checked and compiled for this catalogue; allow and deny are ids or titles."""
+    def filters(
+        self,
+        where: str | None = None,
+        allow: Any = None,
+        deny: Any = None,
+        caps: Mapping[str, int] | None = None,
+        at: Moment | None = None,
+    ) -> Filters:
+        """Filters checked and compiled for this catalogue; allow and deny are ids or titles, `at` is when the list is shown (None: now)."""
         allowed, denied = (None if ids is None else self.titles.rows(ids) for ids in (allow, deny))
-        return compile_filters(self.catalogue, where=where, caps=caps, allow=allowed, deny=denied)
+        return compile_filters(self.catalogue, where=where, caps=caps, allow=allowed, deny=denied, at=seconds_of(at))
+
+    def shown(self, table: Any, at: Moment | None = None, days: float | None = None) -> Shown | None:
+        """What people were shown, from a table of user and item (id or title), in the days before `at`; None for no table."""
+        return None if table is None else Shown.of(self.titles_to_ids(pairs_frame(to_polars(table))), self.data.items, seconds_of(at), days)
 
     def predictions(self, pairs: pl.DataFrame, cold: Cold) -> pl.DataFrame:
         """Columns `score` (the response) and `source` for each pair."""
@@ -158,6 +180,8 @@ class Answers:
             popular = source == "cold" and ask.cold == "popular"
             who = known[mask]
             seen = seen_items(self.data, who) if ask.filter_seen else None
+            if ask.shown is not None:
+                seen = hidden(seen, ask.shown.to(ids.filter(pl.Series(mask))))
             people = self.popular.people(who) if popular else grown.people(rows[mask])
             ranked = self.ranked(people, ask.k, seen, ask, self.data.interactions.by_user.take(who), popular)
             if popular:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -25,14 +26,13 @@ from likewise.people.side_by_side import SideBySide, side_by_side
 from likewise.people.update import update
 from likewise.people.visitor import Visitor, visitor
 from likewise.people.visitors import Visitors, visitors
+from likewise.ranking.shown import Moment
 from likewise.solvers.base import Event, Run, Solver, check_fits_together
 from likewise.solvers.closed_form import ClosedForm
 
 if TYPE_CHECKING:
     from likewise.evaluation.comparison import Comparison
     from likewise.evaluation.protocol import Protocol
-
-if TYPE_CHECKING:
     from likewise.insight.drawing import Drawing
     from likewise.insight.kit import Insight
 
@@ -165,6 +165,9 @@ class Recommender:
         deny: Any = None,
         caps: Mapping[str, int] | None = None,
         filter_seen: bool = True,
+        at: Moment | None = None,
+        shown: Any = None,
+        shown_days: float | None = None,
         cold: Cold = "popular",
         rerank: Any = None,
         explain: bool = False,
@@ -180,14 +183,17 @@ class Recommender:
         allow, deny : ids or titles that alone may, or must not, be shown.
         caps : at most so many a value of a column, such as `{"director": 2}`.
         filter_seen : leave out what the user has rated.
+        at : when the list is shown, for items with `available_from` or `available_until`; a date, a datetime, text or seconds; None is now.
+        shown : frame of user_id and item_id: what they were shown lately, left out too.
+        shown_days : with it, only what was shown (column timestamp) in so many days before `at`.
         cold : what an unknown user gets: "popular" items, the "mean" person's list, or "raise".
         rerank : a `Rerank` with its knobs (diversity, popularity, ...), or None.
         explain : add a column `because` with the reason for each item, in words.
         to : Parquet file to write the lists to, block by block; the path comes back.
         """
-        filters = self.answers.filters(where, allow, deny, caps)
+        filters = self.answers.filters(where, allow, deny, caps, at)
         values, single = (self.data.users.ids, False) if users is None else as_list(users)
-        ask = ListRequest(k, filters, filter_seen, cold, rerank)
+        ask = ListRequest(k, filters, filter_seen, cold, rerank, self.answers.shown(shown, at, shown_days))
         if to is not None:
             return self.answers.write_lists(values, ask, Path(to))
         frame = self.answers.lists(values, ask)
@@ -326,13 +332,27 @@ class Recommender:
 
         return draw(self.answers)
 
+    def with_index(self, k: int = 100, *, links: int = 16, effort: int = 128, search: int = 128) -> Recommender:
+        """The same recommender, its plain lists made from an approximate index, for catalogues too large to score whole (extra `ann`).
+
+        What the index misses is measured at lists of k: `answers.index.recall`, and in the manifest of a saved model. Lists with caps
+        or re-ranking are still scored whole; learning more drops the index. For the other arguments see `ItemIndex.build`.
+
+        Raises InputError for a model whose scores are no dot product.
+        """
+        from likewise.ranking.ann import index_of
+
+        rec = self.with_answers(replace(self.answers, index=index_of(self.fitted, k, links, effort, search)))
+        rec.notes = dict(self.notes)
+        return rec
+
     # ---- keeping -------------------------------------------------------------------------------------------------------------
 
     def save(self, folder: str | Path) -> None:
         """Write everything needed to answer, explain and update to a folder; an older model there stays whole until then."""
         from likewise.artifact.store import Saved, save
 
-        save(folder, Saved(self.fitted, self.solver, self.data, self.notes))
+        save(folder, Saved(self.fitted, self.solver, self.data, self.notes, self.answers.index))
 
     @classmethod
     def load(cls, folder: str | Path, *, verify: bool = True) -> Recommender:
@@ -341,7 +361,7 @@ class Recommender:
 
         saved = load(folder, verify)
         rec = cls(saved.model, saved.solver)
-        rec._answers = Answers(saved.fitted, saved.data)
+        rec._answers = Answers(saved.fitted, saved.data, saved.index)
         rec.notes = dict(saved.notes)
         return rec
 

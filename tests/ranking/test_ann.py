@@ -1,10 +1,12 @@
 """The index: recall as measured, exact scores, k places; and candidates for models without vectors."""
 
+import json
 import sys
 
 import numpy as np
 import pytest
 
+import likewise as lw
 from likewise.data.csr import CSR, csr_from_pairs
 from likewise.data.dataset import Dataset
 from likewise.errors import InputError, MissingExtraError
@@ -102,3 +104,21 @@ def test_candidates_that_do_not_fit_are_refused():
         rank_candidates(fitted, people, np.zeros((3, 4), np.int32), 0)
     nobody = CSR(np.zeros(1, np.int64), np.empty(0, np.int32), None, fitted.n_items)
     assert len(rank_candidates(fitted, people.take(np.empty(0, np.int32)), np.zeros((0, 4), np.int32), 2, nobody)) == 0
+
+
+def test_a_saved_model_keeps_its_index_and_what_it_misses(tmp_path):
+    pytest.importorskip("usearch")
+    model = lw.Recommender(lw.Dot(factors=8, bias=False, output="free"), lw.ALS(unobserved=0.2, l2=0.01, sweeps=2)).fit(ratings())
+    quick = model.with_index(k=10)
+    quick.save(tmp_path / "model")
+    back = lw.load(tmp_path / "model")
+    manifest = json.loads((tmp_path / "model" / "manifest.json").read_text())
+    assert manifest["index"] == {"recall": quick.answers.index.recall, "k": 10}
+    assert back.answers.index.recall == quick.answers.index.recall
+    user = model.data.users.id(3)
+    assert back.recommend(user, 5)["item_id"].to_list() == quick.recommend(user, 5)["item_id"].to_list()
+    assert quick.recommend(user, 5)["item_id"].to_list() == model.recommend(user, 5)["item_id"].to_list()
+    assert model.answers.index is None
+    assert quick.notes == model.notes
+    with pytest.raises(InputError, match="no item vectors"):
+        lw.Recommender(lw.EASE(l2=10.0, item_power=0.0)).fit(ratings()).with_index()

@@ -5,19 +5,21 @@ manifest.json         format, versions, model and solver settings, data fingerpr
 model.safetensors     the fitted model's arrays
 users, items .parquet vocabularies in row order
 history.parquet       encoded events: user, item, rating, weight, time, context rows
+index.safetensors     the approximate index over the items, where one was built
 user_table, item_table .parquet, contexts.parquet, features.safetensors   where there are any
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import math
 import mmap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -30,12 +32,18 @@ from likewise.artifact import tables
 from likewise.artifact.card import card
 from likewise.artifact.folder import open_files, read_manifest, write_folder
 from likewise.data.dataset import Dataset
-from likewise.errors import ArtifactError, LikewiseError
+from likewise.errors import ArtifactError, LikewiseError, MissingExtraError
 from likewise.models.base import FittedModel, Model
 from likewise.models.registry import fitted_class, fitted_name, model_settings
 from likewise.solvers.base import Solver
 from likewise.solvers.registry import solver_settings
 
+if TYPE_CHECKING:
+    from likewise.ranking.ann import ItemIndex
+
+log = logging.getLogger("likewise")
+
+INDEX = "index.safetensors"
 DTYPES = {"BOOL": "?", "U8": "u1", "I8": "i1", "I16": "<i2", "U16": "<u2", "F16": "<f2", "I32": "<i4", "U32": "<u4", "F32": "<f4",
           "F64": "<f8", "I64": "<i8", "U64": "<u8"}  # fmt: skip
 """NumPy's words for those of safetensors."""
@@ -53,12 +61,15 @@ class Saved:
         What it was fitted on, with side tables and feature encoders.
     notes : mapping
         Seed, seconds, history of the fit, preset, metrics: anything that JSON holds.
+    index : ItemIndex or None
+        Approximate index of the items; its measured recall stands in the manifest.
     """
 
     fitted: FittedModel[Any]
     solver: Solver
     data: Dataset
     notes: Mapping[str, Any] = field(default_factory=dict)
+    index: ItemIndex | None = None
 
     @property
     def model(self) -> Model:
@@ -73,12 +84,16 @@ def save(folder: str | Path, saved: Saved, extra: Mapping[str, Callable[[Path], 
         raise ArtifactError(f"the model holds numbers that are not finite (in {', '.join(broken)}); fit it again before saving")
     files, described = tables.describe(saved.data)
     files["model.safetensors"] = lambda path: save_file(arrays, path)
+    index = saved.index
+    if index is not None:
+        files[INDEX] = lambda path: save_file(index.state(), path)
     manifest = {
         "likewise": __version__,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "model": {"name": saved.model.name, "fitted": fitted_name(saved.fitted), "settings": saved.model.settings},
         "solver": {"name": saved.solver.name, "settings": saved.solver.settings},
         "data": described,
+        **({} if index is None else {"index": {"recall": index.recall, "k": index.k}}),
         "notes": json.loads(json.dumps(saved.notes, default=_plain)),
     }
     manifest = json.loads(json.dumps(manifest, default=_plain))
@@ -102,11 +117,26 @@ def load(folder: str | Path, verify: bool = True) -> Saved:
         fitted = fitted_class(model["fitted"]).from_state(config, read_arrays(paths["model.safetensors"]))
         found_by = solver_settings(solver["name"])(**_tuples(solver["settings"]))
         data = tables.restore(paths, manifest["data"])
+        index = _index(fitted, paths)
     except (KeyError, TypeError, ValueError, OSError, SafetensorError, pl.exceptions.PolarsError) as error:
         if isinstance(error, LikewiseError) and not isinstance(error, ValueError):
             raise
         raise ArtifactError(f"{folder} is damaged or was made by another release (likewise {manifest.get('likewise')}): {error}") from error
-    return Saved(fitted, found_by, data, manifest["notes"])
+    return Saved(fitted, found_by, data, manifest["notes"], index)
+
+
+def _index(fitted: FittedModel[Any], paths: Mapping[str, Path]) -> ItemIndex | None:
+    """The saved index; none where its library is not installed: lists are then exact, and slower."""
+    vectors = fitted.item_vectors if INDEX in paths else None
+    if vectors is None:
+        return None
+    from likewise.ranking.ann import ItemIndex
+
+    try:
+        return ItemIndex.from_state(vectors, read_arrays(paths[INDEX]))
+    except MissingExtraError as error:
+        log.warning("this model has an approximate index, which is not used: %s", error)
+        return None
 
 
 def read_arrays(path: Path) -> dict[str, NDArray[Any]]:

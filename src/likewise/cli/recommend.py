@@ -19,15 +19,21 @@ def recommend(
     ] = None,
     cold: Annotated[str, typer.Option("--cold", help="What an unknown user gets: popular, mean, or raise.")] = "popular",
     seen: Annotated[bool, typer.Option("--seen/--no-seen", help="Also show what the user has had.")] = False,
+    at: Annotated[str | None, typer.Option("--at", help="When the lists are shown, such as 2024-05-01T18:00; now if left out.")] = None,
+    shown: Annotated[Path | None, typer.Option("--shown", help="Table of user and item: what was shown lately, left out.")] = None,
+    shown_days: Annotated[float | None, typer.Option("--shown-days", help="Of it, only the last so many days.")] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Write the lists to this Parquet file.")] = None,
     as_json: common.AsJson = False,
 ) -> None:
     """Recommend items to users."""
     from likewise.answers import ListRequest
+    from likewise.data.readers import read_pairs
 
     rec = common.load_model(model)
     values = users or rec.data.users.ids
-    ask = ListRequest(k, rec.answers.filters(where), not seen, cold)  # type: ignore[arg-type]
+    table = None if shown is None else read_pairs(str(shown))
+    filters = rec.answers.filters(where, at=at)
+    ask = ListRequest(k, filters, not seen, cold, shown=rec.answers.shown(table, at, shown_days))  # type: ignore[arg-type]
     if out is not None:
         rec.answers.write_lists(values, ask, out)
         typer.echo(f"lists of {len(values):,} users written to {out}")

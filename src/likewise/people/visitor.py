@@ -19,6 +19,7 @@ from likewise.errors import InputError
 from likewise.models.base import Side
 from likewise.people.reasons import Reasons, reasons_of
 from likewise.people.recency import recency
+from likewise.ranking.shown import Moment
 from likewise.shapes import Floats, Rows
 
 SHOWN = 20
@@ -72,14 +73,17 @@ class Visitor:
         deny: Any = None,
         caps: Mapping[str, int] | None = None,
         filter_seen: bool = True,
+        at: Moment | None = None,
+        shown: Any = None,
         rerank: Any = None,
         explain: bool = False,
     ) -> Any:
         """The best k items: item_id title score rank source, and with `explain` a column `because`.
 
-        Other arguments as for `Recommender.recommend`.
+        `shown` are ids or titles that they were shown lately. Other arguments as for `Recommender.recommend`.
         """
-        frame, _ = self.ranked(ListRequest(k, self.answers.filters(where, allow, deny, caps), filter_seen, "mean", rerank), explain)
+        ask = ListRequest(k, self.answers.filters(where, allow, joined(deny, shown), caps, at), filter_seen, "mean", rerank)
+        frame, _ = self.ranked(ask, explain)
         return in_kind(frame)
 
     def ranked(self, ask: ListRequest, explain: bool = False) -> tuple[pl.DataFrame, Rows]:
@@ -148,6 +152,13 @@ class Visitor:
     def __repr__(self) -> str:
         ignored = f", {len(self.unknown)} unknown items ignored" if self.unknown else ""
         return f"Visitor({len(self.history.rows)} entries{ignored}, {self.source})"
+
+
+def joined(deny: Any, shown: Any) -> Any:
+    """Everything that one person must not get, ids or titles."""
+    if deny is None or shown is None:
+        return shown if deny is None else deny
+    return [*as_list(deny)[0], *as_list(shown)[0]]
 
 
 def visitor(

@@ -23,6 +23,8 @@ from likewise.data.vocabulary import Vocabulary
 from likewise.errors import InputError, UnknownIdError
 from likewise.people.recency import aged
 from likewise.people.visitor import Visitor
+from likewise.ranking.filters import hidden
+from likewise.ranking.shown import Moment
 from likewise.shapes import Floats
 
 
@@ -68,11 +70,16 @@ class Visitors:
         deny: Any = None,
         caps: Mapping[str, int] | None = None,
         filter_seen: bool = True,
+        at: Moment | None = None,
+        shown: Any = None,
+        shown_days: float | None = None,
         rerank: Any = None,
     ) -> Any:
         """The best k items of each: user_id item_id title score rank source. Arguments as for `Recommender.recommend`."""
-        ask = ListRequest(k, self.answers.filters(where, allow, deny, caps), filter_seen, "mean", rerank)
+        ask = ListRequest(k, self.answers.filters(where, allow, deny, caps, at), filter_seen, "mean", rerank)
         seen = self.histories.csr(len(self.answers.data.items)) if filter_seen else None
+        if (told := self.answers.shown(shown, at, shown_days)) is not None:
+            seen = hidden(seen, told.to(self.ids.ids))
         ranked = self.answers.ranked(self.people, k, seen, ask, self.histories)
         frame = self.answers.list_frame(np.arange(len(self)), ranked, "folded")
         sources = pl.Series("source", self._sources()).gather(frame["position"])

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from likewise.data.csr import CSR
 from likewise.errors import InputError, MissingExtraError
-from likewise.models.base import Arrays
+from likewise.models.base import Arrays, FittedModel
 from likewise.ranking.stages import best_of, filled, visible
 from likewise.ranking.topk import TopK, top_k
 from likewise.shapes import Floats, Mask, Rows
@@ -126,6 +126,16 @@ class ItemIndex:
         exact = top_k(people, self.vectors, self.k).items
         near = self.candidates(people, self.k)
         return float(np.mean([len(np.intersect1d(a, b)) / len(a) for a, b in zip(exact, near, strict=True)]))
+
+
+def index_of(fitted: FittedModel[Any], k: int = 100, links: int = 16, effort: int = 128, search: int = 128) -> ItemIndex:
+    """The index of a fitted model, measured on people spread over its users; InputError where scores are no dot product."""
+    vectors = fitted.item_vectors
+    if vectors is None:
+        name = type(fitted.config).__name__
+        raise InputError(f"{name} has no item vectors, which an index is made of; take a model whose score is a dot product, such as Dot")
+    some = np.unique(np.linspace(0, max(fitted.n_users - 1, 0), MEASURED).astype(np.int32))
+    return ItemIndex.build(vectors, fitted.people(some), k, links, effort, search)
 
 
 def _graph(columns: int, links: int, effort: int, search: int) -> Any:
