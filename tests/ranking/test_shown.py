@@ -30,8 +30,9 @@ def listed(frame, user):
 
 def test_a_time_is_read_however_it_is_written():
     day = 19_844 * DAY
-    for at in (day, float(day), "2024-05-01", date(2024, 5, 1), datetime(2024, 5, 1), datetime(2024, 5, 1, tzinfo=UTC), "2024-05-01T00:00Z"):
+    for at in (day, float(day), "2024-05-01", date(2024, 5, 1), datetime(2024, 5, 1), "2024-05-01T00:00Z"):
         assert seconds_of(at) == day
+    assert seconds_of(datetime(2024, 5, 1, tzinfo=UTC)) == day
     assert seconds_of(datetime(2024, 5, 1, 2, tzinfo=timezone(timedelta(hours=2)))) == day
     assert seconds_of(None) is None
     for wrong in ("tomorrow", True, [1]):
