@@ -21,6 +21,7 @@ from likewise.data.csr import CSR
 from likewise.data.interactions import Histories
 from likewise.models.base import Arrays, Context, FittedModel, Parts, Side, check_rows, dot_rows
 from likewise.models.dot import Dot
+from likewise.models.few import solve_few, turned
 from likewise.models.levels import grown
 from likewise.models.likes import LikeRule
 from likewise.models.link import Link
@@ -100,7 +101,16 @@ class FittedImplicit(FittedModel[Floats]):
 
     def fold_in(self, histories: Histories, features: CSR | None = None) -> Floats:
         check_rows(histories.rows, self.n_items, "items of a history")
-        return self._solved(histories, self.item_factors, self.usual, self._item_gram)
+        likes = self.rule.likes(histories)
+        rows = np.zeros((len(histories), len(self.usual)), np.float32)
+        few = likes.counts < len(self.usual)
+        if few.any():
+            self._fold_few(np.flatnonzero(few & (likes.counts > 0)), likes, rows)
+        if not few.all():
+            many = np.flatnonzero(~few).astype(np.int32)
+            rows[many] = self._solved(likes.take(many), self.item_factors, self._item_gram)
+        rows[likes.counts == 0] = self.usual
+        return rows
 
     def score(self, people: Floats, items: Rows | None = None) -> Floats:
         return people @ (self.item_factors if items is None else self._items(items)).T
@@ -128,11 +138,8 @@ class FittedImplicit(FittedModel[Floats]):
         return replace(self, user_factors=longer)
 
     def with_items(self, items: Rows, histories: Histories, features: CSR | None = None) -> Self:
-        nothing = np.zeros(self.item_factors.shape[1], np.float32)
-        return replace(
-            self,
-            item_factors=grown(self.item_factors, items, self._solved(histories, self.user_factors, nothing, gram_of(self.user_factors))),
-        )
+        rows = self._solved(self.rule.likes(histories), self.user_factors, gram_of(self.user_factors))
+        return replace(self, item_factors=grown(self.item_factors, items, rows))
 
     def state(self) -> Arrays:
         penalty = np.array([self.penalty.unobserved, self.penalty.l2, self.penalty.exponent])
@@ -148,17 +155,32 @@ class FittedImplicit(FittedModel[Floats]):
     def _item_gram(self) -> Floats:
         return gram_of(self.item_factors)
 
+    @cached_property
+    def _item_axes(self) -> tuple[Floats, Floats]:
+        """Eigenvalues [factor] and eigenvectors [factor, factor] of the items' Gram matrix."""
+        sizes, axes = np.linalg.eigh(self._item_gram.astype(np.float64))
+        return np.maximum(sizes, 0).astype(np.float32), np.ascontiguousarray(axes, np.float32)
+
     def _items(self, items: Rows) -> Floats:
         check_rows(items, self.n_items, "items")
         return np.where((items >= 0)[:, None], self.item_factors[items], np.float32(0))
 
-    def _solved(self, histories: Histories, fixed: Floats, empty: Floats, gram: Floats) -> Floats:
-        """The optimum of each row for its likes; `empty` for those without."""
-        likes = self.rule.likes(histories)
-        rows = np.zeros((len(histories), fixed.shape[1]), np.float32)
+    def _solved(self, likes: Histories, fixed: Floats, gram: Floats) -> Floats:
+        """The optimum of each row for its likes; zero for those without."""
+        rows = np.zeros((len(likes), fixed.shape[1]), np.float32)
         update_rows(rows, likes, fixed, self.penalty.unobserved, self.penalty.ridge(likes, len(fixed)), gram=gram)
-        rows[likes.counts == 0] = empty
         return rows
+
+    def _fold_few(self, who: NDArray[np.int64], likes: Histories, rows: Floats) -> None:
+        """The optimum of people with fewer likes than factors, along the axes in which the loss of all items is a sum."""
+        sizes, axes = self._item_axes
+        spread = 1 / (self.penalty.unobserved * sizes + self.penalty.ridge(likes, self.n_items)[:, None])
+        vectors = turned(self.item_factors, likes.rows, axes)
+        ones, nothing = np.ones(len(likes.rows), np.float32), np.zeros(self.n_items, np.float32)
+        entries = (likes.indptr, likes.rows, ones, likes.weights, vectors, nothing)
+        one, zero = np.float32(1), np.float32(0)
+        solve_few(who, *entries, np.zeros(len(sizes), np.float32), np.asarray(spread, np.float32), one, False, zero, one, 1, rows)
+        rows[who] = rows[who] @ axes.T
 
     def _shares(self, items: Rows, weights: Floats, vector: Floats) -> Floats:
         """What each entry of one history puts into the score of an item with this vector."""

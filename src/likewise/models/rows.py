@@ -12,12 +12,14 @@ are those of the trained rows, so nobody known gets the population's answer and 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numba import njit
 
 from likewise.data.interactions import Histories
+from likewise.models.few import solve_few, turned
 from likewise.models.link import Link
 from likewise.shapes import Floats
 
@@ -56,6 +58,16 @@ class RowPrior:
         precision = np.linalg.inv(covariance)
         return cls(mean.astype(np.float32), ((precision + precision.T) / 2).astype(np.float32))
 
+    @cached_property
+    def spread(self) -> Floats:
+        """Matrix S, float32 [column, column], with S S' the covariance: a row x = S z has z ~ N(S^-1 mean, 1)."""
+        return np.ascontiguousarray(np.linalg.inv(np.linalg.cholesky(self.precision.astype(np.float64))).T, np.float32)
+
+    @cached_property
+    def turned_mean(self) -> Floats:
+        """The mean in the basis of `spread`, float32 [column]."""
+        return np.linalg.cholesky(self.precision.astype(np.float64)).T.astype(np.float32) @ self.mean
+
 
 @dataclass(frozen=True, eq=False)
 class RowModel:
@@ -84,7 +96,17 @@ def solve_rows(histories: Histories, design: Floats, offsets: Floats, prior: Row
     noise : variance of a rating around its prediction.
     """
     problem = _problem(histories, design, offsets, prior, noise, link)
-    return np.asarray(_solve_rows(*problem, STEPS if problem[9] else 1))
+    steps = STEPS if problem[9] else 1
+    rows = np.empty((len(histories), len(prior.mean)), np.float32)
+    many = histories.counts >= len(prior.mean)
+    _solve_rows(np.flatnonzero(many), *problem, steps, rows)
+    if not many.all():
+        vectors = turned(design, histories.rows, prior.spread)
+        entries, link_of = (*problem[:4], vectors, problem[5]), problem[8:]
+        few = np.flatnonzero(~many)
+        solve_few(few, *entries, prior.turned_mean, np.ones((1, len(prior.mean)), np.float32), *link_of, steps, rows)
+        rows[few] = rows[few] @ prior.spread.T
+    return rows
 
 
 def improve_rows(
@@ -155,10 +177,8 @@ def shares(
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def _solve_rows(indptr, rows, ratings, weights, design, offsets, mean, precision, alpha, squeezed, low, high, steps):  # type: ignore[no-untyped-def]
+def _solve_rows(who, indptr, rows, ratings, weights, design, offsets, mean, precision, alpha, squeezed, low, high, steps, out):  # type: ignore[no-untyped-def]
     k = design.shape[1]
-    n = len(indptr) - 1
-    out = np.empty((n, k), np.float32)
     start = np.zeros(k)
     for x in range(k):
         for y in range(k):
@@ -166,7 +186,7 @@ def _solve_rows(indptr, rows, ratings, weights, design, offsets, mean, precision
     a = np.empty((k, k))
     b = np.empty(k)
     row = np.empty(k)
-    for person in range(n):
+    for person in who:
         for x in range(k):
             row[x] = mean[x]
         for _ in range(steps):
@@ -198,7 +218,6 @@ def _solve_rows(indptr, rows, ratings, weights, design, offsets, mean, precision
                 row[x] = b[x]
         for x in range(k):
             out[person, x] = row[x]
-    return out
 
 
 @njit(cache=True, nogil=True, fastmath=True)

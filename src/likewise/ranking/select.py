@@ -16,7 +16,9 @@ from numba import njit
 NOTHING = np.iinfo(np.int64).min
 """Key of an empty place."""
 CHUNK = 16
-"""Scores compared with the bar at once."""
+"""Scores whose keys are made at once, where one of them exceeds the bar."""
+SPAN = 128
+"""Scores compared with the bar at once: a long stretch, since counting up a vector costs as much as a dozen comparisons."""
 
 
 @njit(cache=True, nogil=True, boundscheck=False)
@@ -93,24 +95,31 @@ def _first_bar(scores, tops, k):  # type: ignore[no-untyped-def]
 def _candidates(scores, bar, k, pool):  # type: ignore[no-untyped-def]
     """Fill `pool` with the keys of scores above the bar, the best k among them; returns how many it holds."""
     count = 0
-    for start in range(0, len(scores), CHUNK):
-        part = scores[start : start + CHUNK]
-        better = np.int32(0)
-        if len(part) == CHUNK:
-            for j in range(CHUNK):
+    for first in range(0, len(scores), SPAN):
+        span = scores[first : first + SPAN]
+        if len(span) == SPAN:
+            better = np.int32(0)
+            for j in range(SPAN):
+                better += np.int32(span[j] > bar)
+            if better == 0:
+                continue
+        for start in range(0, len(span), CHUNK):
+            part = span[start : start + CHUNK]
+            better = np.int32(0)
+            for j in range(len(part)):
                 better += np.int32(part[j] > bar)
             if better == 0:
                 continue
-        if count + CHUNK > len(pool):
-            _keep_best(pool, count, k)
-            count = k
-            bar = scores[0x7FFFFFFF - (pool[k - 1] & 0x7FFFFFFF)]
-        bits = part.view(np.int32)
-        for j in range(len(part)):
-            order = bits[j] ^ ((bits[j] >> 31) & np.int32(0x7FFFFFFF))
-            order += np.int32(order == -1)  # minus zero ties with zero
-            pool[count] = (np.int64(order) << 32) | np.int64(0x7FFFFFFF - start - j)
-            count += part[j] > bar
+            if count + CHUNK > len(pool):
+                _keep_best(pool, count, k)
+                count = k
+                bar = scores[0x7FFFFFFF - (pool[k - 1] & 0x7FFFFFFF)]
+            bits = part.view(np.int32)
+            for j in range(len(part)):
+                order = bits[j] ^ ((bits[j] >> 31) & np.int32(0x7FFFFFFF))
+                order += np.int32(order == -1)  # minus zero ties with zero
+                pool[count] = (np.int64(order) << 32) | np.int64(0x7FFFFFFF - first - start - j)
+                count += part[j] > bar
     return count
 
 
