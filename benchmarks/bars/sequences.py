@@ -1,19 +1,30 @@
-"""The bars of sequences: what comes next, on MovieLens 1M, each person's last film held out by their own order."""
+"""The bars of sequences: what comes next, on MovieLens 1M, each person's last film held out by their own order.
+
+People whose order is not wholly known are dropped, every other item is ranked. A fit takes the better part of an hour on one core:
+name a folder in LIKEWISE_CHECKPOINTS and a run that was stopped goes on from its last epoch. RecTools' SASRec takes part where it is
+installed (`make bench-peers`).
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 import tempfile
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
+from typing import Any
 
+import numpy as np
 import polars as pl
 
-from benchmarks.bars._bars import Board, run
+from benchmarks.bars._bars import CONTROL_OF_LIKES, Board, run
+from benchmarks.install_peers import python_of, status
 from benchmarks.measure import likewise
 
 RIVALS = ("ease", "als", "markov")
+PEER = "sasrec"
 ANSWER = """
 import json, sys, time, likewise
 rec = likewise.load(sys.argv[1])
@@ -30,60 +41,100 @@ print(json.dumps({"seconds": sorted(once() for _ in range(30))[15]}))
 def bars(board: Board) -> None:
     whole = board.data("ml-1m/ratings.parquet")
     with tempfile.TemporaryDirectory() as folder:
-        train, test, shuffled = leave_last_out(whole, Path(folder))
+        tables = leave_last_out(whole, Path(folder))
+        trained = Trained(board, *tables, Path(folder))
         for figure, bound in (("ndcg@10", 0.18), ("hit@10", 0.31)):
             board.at_least(
                 f"sequential, ML-1M leave-last-out, full ranking, {figure}",
-                lambda figure=figure: board.median(train, test, "sequential", figure, "--rank"),
+                lambda figure=figure: median(trained.judged(seed)["figures"][trained.name(seed)][figure] for seed in board.seeds),
                 bound,
                 accuracy=True,
             )
-        for rival in RIVALS:
-            board.true(
-                f"sequential better than {rival}, NDCG@10, paired interval",
-                lambda rival=rival: better(board, train, test, "sequential", rival),
-            )
+        for rival in (*RIVALS, PEER):
+            board.true(f"sequential better than {rival}, NDCG@10, paired interval", lambda rival=rival: trained.beats(rival))
         board.true(
-            "shuffled histories make it worse, by more than the spread of the seeds",
-            lambda: worse_by_seeds(board, (train, test), (shuffled, test)),
+            "shuffled histories make it worse, NDCG@10, paired interval",
+            lambda: trained.judged(board.seeds[0])["shuffled"]["ndcg@10"]["verdict"] == "worse",
         )
-        board.at_most("fit on two cores, minutes", lambda: board.record(train, test, "sequential", "--rank")["fit_seconds"] / 60, 45)
-        board.at_most("a visitor with 50 events answered, seconds", lambda: answer_seconds(board, train, Path(folder)), 0.010)
+        board.at_most("fit, minutes", lambda: trained.judged(board.seeds[0])["fit_seconds"] / 60, 45)
+        board.at_most("a visitor with 50 events answered, seconds", lambda: answer_seconds(board, trained.model(board.seeds[0])), 0.010)
 
 
-def leave_last_out(whole: Path, folder: Path) -> tuple[Path, Path, Path]:
-    """Train and test in each person's own order (`time_rank`; people without it dropped), and train in a random order."""
+@dataclass
+class Trained:
+    """Models fitted once each, and what the judge says of them."""
+
+    board: Board
+    train: Path
+    test: Path
+    folder: Path
+    _judged: dict[int, dict[str, Any]] = field(default_factory=dict)
+
+    def name(self, seed: int) -> str:
+        """The model's folder and name; the baseline's under control."""
+        return f"{CONTROL_OF_LIKES if self.board.control else 'sequential'}-{seed}"
+
+    def model(self, seed: int) -> Path:
+        """The saved model of a seed."""
+        preset, _, _ = self.name(seed).partition("-")
+        kept = os.environ.get("LIKEWISE_CHECKPOINTS")
+        resumable = ["--checkpoint", Path(kept) / self.name(seed)] if kept and preset == "sequential" else []
+        return self._fit(preset, self.folder / self.name(seed), "--seed", str(seed), *resumable)
+
+    def judged(self, seed: int) -> dict[str, Any]:
+        """The judge's report on a seed; beside its rivals for the first."""
+        if seed not in self._judged:
+            rivals = [self._fit(name, self.folder / name) for name in RIVALS] if seed == self.board.seeds[0] else []
+            lists = self._peer() if rivals else None
+            peer = ["--peer", f"{PEER}={lists}"] if lists else []
+            judge = [sys.executable, "-m", "benchmarks.bars._next", self.test, self.model(seed), *rivals, *peer]
+            self._judged[seed] = self.board.run(judge).json()
+            print(f"# {json.dumps(self._judged[seed])}", file=sys.stderr, flush=True)
+        return self._judged[seed]
+
+    def beats(self, rival: str) -> bool:
+        """Whether the interval of the difference from a rival lies above zero.
+
+        Raises RuntimeError for a peer that is not there.
+        """
+        gaps = self.judged(self.board.seeds[0])["differences"]
+        if rival not in gaps:
+            raise RuntimeError(f"{rival} took no part: {status('rectools')['problem']}")
+        return bool(gaps[rival]["ndcg@10"]["verdict"] == "better")
+
+    def _fit(self, preset: str, out: Path, *options: str | Path) -> Path:
+        if not out.exists():
+            self.board.run([*likewise(), "fit", self.train, "--preset", preset, "--out", out, "--json", *options])
+        return out
+
+    def _peer(self) -> Path | None:
+        """The lists of RecTools' SASRec for the test users in sorted order; None where it is not installed."""
+        if self.board.control or not status("rectools")["installed"]:
+            return None
+        out = self.folder / "sasrec.npy"
+        for name, path in (("train", self.train), ("test", self.test)):
+            frame = pl.read_parquet(path)
+            columns = {"users": "user_id", "items": "item_id", "times": "timestamp"}
+            np.savez(self.folder / f"{name}.npz", **{ours: frame[theirs].to_numpy() for ours, theirs in columns.items()})
+        files = ["--train", self.folder / "train.npz", "--test", self.folder / "test.npz", "--out", out]
+        self.board.run([python_of("rectools"), "-m", "benchmarks.peers.rectools", "--task", "list", "--model", "sasrec", *files])
+        return out
+
+
+def leave_last_out(whole: Path, folder: Path) -> tuple[Path, Path]:
+    """Train and test in each person's own order (`time_rank`; people who lack it for any event dropped)."""
     events = pl.read_parquet(whole).select("user_id", "item_id", timestamp=pl.col("time_rank").cast(pl.Int64))
     ordered = events.filter(pl.col("timestamp").is_not_null().all().over("user_id")).sort("user_id", "timestamp", maintain_order=True)
     last = pl.int_range(pl.len()).over("user_id") == pl.len().over("user_id") - 1
-    parts = {"train": ordered.filter(~last), "test": ordered.filter(last)}
-    parts["shuffled"] = parts["train"].with_columns(pl.col("timestamp").shuffle(seed=0))
-    for name, part in parts.items():
-        part.write_parquet(folder / f"{name}.parquet")
-    return folder / "train.parquet", folder / "test.parquet", folder / "shuffled.parquet"
+    paths = folder / "train.parquet", folder / "test.parquet"
+    for path, part in zip(paths, (ordered.filter(~last), ordered.filter(last)), strict=True):
+        part.write_parquet(path)
+    return paths
 
 
-def better(board: Board, train: Path, test: Path, ours: str, theirs: str) -> bool:
-    """Whether the paired 95 % interval of the difference in NDCG@10 lies above zero."""
-    done = board.run([*likewise(), "compare", train, "--test", test, "--presets", f"{ours},{theirs}", "--json"])
-    models = json.loads(done.output)["models"]
-    gap = models[theirs]["differences"].get("ndcg@10") or {}
-    ours_gap = models[ours]["differences"].get("ndcg@10") or {}
-    return ours_gap.get("verdict") == "better" or gap.get("verdict") == "worse"
-
-
-def worse_by_seeds(board: Board, right: tuple[Path, Path], wrong: tuple[Path, Path]) -> bool:
-    """Whether every seed on the shuffled order is below every seed on the true one."""
-    figures = [[board.record(*tables, "sequential", "--rank", seed=seed)["ndcg@10"] for seed in board.seeds] for tables in (right, wrong)]
-    return min(figures[0]) > max(figures[1])
-
-
-def answer_seconds(board: Board, train: Path, folder: Path) -> float:
+def answer_seconds(board: Board, model: Path) -> float:
     """Median seconds to fold in 50 events and rank, in a process that has answered once."""
-    model = folder / "model"
-    quick = ["--set", "solver.epochs=1"]
-    board.run([*likewise(), "fit", train, "--preset", "sequential", *quick, "--out", model, "--json"])
-    times = [json.loads(board.run([sys.executable, "-c", ANSWER, model], threads=1).output)["seconds"] for _ in range(3)]
+    times = [board.run([sys.executable, "-c", ANSWER, model], threads=1).json()["seconds"] for _ in range(3)]
     return median(times)
 
 
