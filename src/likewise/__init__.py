@@ -25,6 +25,13 @@ if TYPE_CHECKING:  # for type checkers and editors; tests/test_public_names.py k
     from likewise.data.readers import (
         read as read,
     )
+    from likewise.data.shards.prepare import (
+        scan as scan,
+    )
+    from likewise.data.shards.shards import (
+        Shards as Shards,
+        open_shards as open_shards,
+    )
     from likewise.data.splits import (
         folds as folds,
         split as split,
@@ -97,6 +104,9 @@ if TYPE_CHECKING:  # for type checkers and editors; tests/test_public_names.py k
         Rerank as Rerank,
         Signals as Signals,
     )
+    from likewise.ranking.shown import (
+        Shown as Shown,
+    )
     from likewise.recommender import (
         Recommender as Recommender,
         load as load,
@@ -120,7 +130,6 @@ if TYPE_CHECKING:  # for type checkers and editors; tests/test_public_names.py k
         Penalty as Penalty,
     )
     from likewise.solvers.gradient.steps import (
-        SGD as SGD,
         Adagrad as Adagrad,
         Adam as Adam,
         AdamW as AdamW,
@@ -129,6 +138,7 @@ if TYPE_CHECKING:  # for type checkers and editors; tests/test_public_names.py k
         LazyAdam as LazyAdam,
         OneCycle as OneCycle,
         Plateau as Plateau,
+        SGD as SGD,
         Step as Step,
     )
     from likewise.solvers.stack import (
@@ -195,6 +205,8 @@ _HOMES = {
     "SGD": "solvers.gradient.steps",
     "SVDpp": "models.networks.svdpp",
     "Sequential": "models.networks.sequential",
+    "Shards": "data.shards.shards",
+    "Shown": "ranking.shown",
     "Signals": "ranking.rerank",
     "Stack": "solvers.stack",
     "Step": "solvers.gradient.steps",
@@ -208,8 +220,10 @@ _HOMES = {
     "load": "recommender",
     "load_movielens": "data.movielens",
     "load_preset": "studies.presets",
+    "open_shards": "data.shards.shards",
     "preset_names": "studies.presets",
     "read": "data.readers",
+    "scan": "data.shards.prepare",
     "split": "data.splits",
 }
 """The module that each public name lives in."""

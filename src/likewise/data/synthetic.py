@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -13,6 +14,7 @@ from likewise.data.dataset import Dataset
 from likewise.data.interactions import Interactions
 from likewise.data.vocabulary import Vocabulary
 from likewise.errors import InputError
+from likewise.parallel import in_threads
 from likewise.shapes import Floats, Rows, Times
 
 
@@ -168,6 +170,49 @@ def zipf_blocks(
                 "timestamp": np.arange(start, start + size) + 1_000_000_000,
             }
         )
+
+
+def write_planted_blocks(
+    folder: str | Path,
+    n_events: int,
+    n_users: int,
+    n_items: int,
+    factors: int = 4,
+    noise: float = 0.5,
+    exponent: float = 0.8,
+    block: int = 2_000_000,
+    seed: int = 0,
+    threads: int | None = None,
+) -> None:
+    """Ratings with planted tastes, any number of them, as Parquet files in a new folder: one a block of rows, memory is a block a thread.
+
+    A rating is `2.75 + user + item + user_factors . item_factors + noise`, within 0.5 and 5, with deviations 0.3, 0.3 and 0.5 of the
+    three parts; `noise` is the RMSE that nobody beats by much. Items follow Zipf's law as in `zipf_blocks`, users are equally likely.
+    """
+    if min(n_events, n_users, n_items, block) < 1:
+        raise InputError(f"n_events, n_users, n_items and block must be at least 1; got {n_events}, {n_users}, {n_items}, {block}")
+    place = Path(folder)
+    place.mkdir(parents=True)
+    rng = np.random.default_rng([seed, 0])
+    shuffle = rng.permutation(n_items)
+    chance = np.cumsum(np.arange(1, n_items + 1, dtype=np.float64) ** -exponent)
+    chance /= chance[-1]
+    biases = tuple(rng.normal(0, 0.3, n).astype(np.float32) for n in (n_users, n_items))
+    scale = np.sqrt(0.5) / factors**0.25
+    tastes = tuple(rng.normal(0, scale, (n, factors)).astype(np.float32) for n in (n_users, n_items))
+
+    def write(number: int) -> None:
+        drawn = np.random.default_rng([seed, 1, number])
+        size = min(block, n_events - number * block)
+        users = drawn.integers(0, n_users, size, np.int32)
+        items = shuffle[np.searchsorted(chance, np.sort(drawn.random(size)), side="right")].astype(np.int32)  # sorted: near places
+        taste = np.einsum("ef,ef->e", tastes[0][users], tastes[1][items])
+        ratings = np.float32(2.75) + biases[0][users] + biases[1][items] + taste
+        ratings += np.float32(noise) * drawn.standard_normal(size, np.float32)
+        columns = {"user_id": users, "item_id": items, "rating": np.clip(ratings, 0.5, 5)}
+        pl.DataFrame(columns).write_parquet(place / f"part-{number:05d}.parquet", compression="lz4", statistics=False)
+
+    in_threads(write, -(-n_events // block), threads)
 
 
 def zipf(n_events: int, n_users: int, n_items: int, exponent: float = 1.0, seed: int = 0) -> Dataset:

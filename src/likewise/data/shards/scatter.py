@@ -1,0 +1,85 @@
+"""The first pass: ids become rows, and every event is thrown into a shard at random."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from io import FileIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from likewise.data.csr import counting_sort
+from likewise.data.dataset import times_of
+from likewise.data.shards.ahead import ahead
+from likewise.data.shards.growing import GrowingIds
+from likewise.data.shards.plan import Plan
+from likewise.data.shards.progress import Progress
+from likewise.data.shards.source import Source
+from likewise.shapes import Rows
+
+SCATTERED = "scattered-{:05d}"
+
+
+class Scattering:
+    """Encoded events of one source, thrown into files in a folder.
+
+    Attributes
+    ----------
+    users, items : GrowingIds
+    kept, dropped : int
+        Events; those without a user or an item are dropped.
+    low, high, total : float
+        Least and greatest rating, and their sum.
+    """
+
+    def __init__(self, plan: Plan, folder: Path, most: int) -> None:
+        self.plan, self.folder = plan, folder
+        self.users, self.items = GrowingIds("user", most), GrowingIds("item", most)
+        self.kept = self.dropped = 0
+        self.low, self.high, self.total = np.inf, -np.inf, 0.0
+
+    def run(self, source: Source, limits: tuple[float, float] | None, progress: Progress) -> None:
+        """Read the source once."""
+        with ExitStack() as stack:
+            files = [stack.enter_context((self.folder / SCATTERED.format(n)).open("wb", buffering=0)) for n in range(self.plan.shards)]
+            pair = stack.enter_context(ThreadPoolExecutor(1))
+            for number, frame in enumerate(ahead(source.batches(limits))):
+                users = pair.submit(self.users.rows, frame["user_id"])
+                rows = self.items.rows(frame["item_id"])
+                self._throw(number, users.result(), rows, frame, files)
+                progress.add(frame.height)
+
+    def _throw(self, number: int, users: Rows, items: Rows, frame: pl.DataFrame, files: list[FileIO]) -> None:
+        known = (users >= 0) & (items >= 0)
+        if not known.all():
+            self.dropped += int((~known).sum())
+            frame, users, items = frame.filter(pl.Series(known)), users[known], items[known]
+        columns: dict[str, NDArray[Any]] = {"user": users, "item": items}
+        for name in ("rating", "weight"):
+            if name in self.plan.columns:
+                columns[name] = frame[name].to_numpy()
+        if (times := times_of(frame)) is not None:
+            columns["time"] = times
+        if "rating" in columns and len(users):
+            ratings = columns["rating"]
+            self.low, self.high = min(self.low, float(ratings.min())), max(self.high, float(ratings.max()))
+            self.total += float(ratings.sum(dtype=np.float64))
+        self.kept += len(users)
+        shard = self.plan.random(0, number).integers(0, self.plan.shards, len(users), np.int32)
+        starts, order = counting_sort(shard, self.plan.shards)
+        records = np.empty(len(users), self.plan.record)
+        for name in self.plan.columns:
+            records[name] = columns[name][order]
+        for file, start, stop in zip(files, starts[:-1], starts[1:], strict=True):
+            _write_all(file, records[start:stop])
+
+
+def _write_all(file: FileIO, records: NDArray[Any]) -> None:
+    """One write may take only a part."""
+    left = records.view(np.uint8).data
+    while len(left):
+        left = left[file.write(left) or 0 :]

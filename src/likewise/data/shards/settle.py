@@ -1,0 +1,116 @@
+"""The second pass: a scattered shard is shuffled, split into train and test, put in order of cells, and written for good."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from likewise.data.shards.arrays import write_arrays
+from likewise.data.shards.cells import cell_order, deal
+from likewise.data.shards.plan import Plan
+from likewise.data.shards.progress import Progress
+from likewise.data.shards.scatter import SCATTERED, Scattering
+from likewise.data.vocabulary import Vocabulary
+from likewise.errors import InputError
+from likewise.parallel import in_threads
+from likewise.shapes import NO_TIME, Mask, Offsets, Rows
+
+TRAIN, TEST = "train-{:05d}.safetensors", "test-{:05d}.safetensors"
+
+
+@dataclass(frozen=True, eq=False)
+class Side:
+    """One side's ids in their final order.
+
+    Parameters
+    ----------
+    ids : Vocabulary
+    rank : int32 [row as first met]
+        The final row.
+    blocks : int32 [row]
+    counts : int64 [row]
+        Training events; filled by the second pass.
+    """
+
+    ids: Vocabulary
+    rank: Rows
+    blocks: NDArray[np.int32]
+    counts: Offsets
+
+
+def sides_of(scattering: Scattering) -> tuple[Side, Side]:
+    """Users and items, dealt into blocks by how often they occur."""
+    made = []
+    for place, growing in ((1, scattering.users), (2, scattering.items)):
+        ids, rank, counts = growing.vocabulary()
+        made.append(Side(ids, rank, deal(counts, scattering.plan.side, scattering.plan.random(place)), np.zeros_like(counts)))
+    return made[0], made[1]
+
+
+class Settling:
+    """Scattered shards on their way to final ones; `files` is filled as they are written."""
+
+    def __init__(self, plan: Plan, folder: Path, users: Side, items: Side, progress: Progress) -> None:
+        self.plan, self.folder, self.users, self.items, self.progress = plan, folder, users, items, progress
+        self.files: list[dict[str, Any]] = [{} for _ in range(plan.shards)]
+        self.moment = self._cut() if plan.test and plan.by == "time" else None
+        self._lock = Lock()
+
+    def run(self, threads: int | None = None) -> None:
+        """Write every shard."""
+        in_threads(self._settle, self.plan.shards, threads)
+
+    def _cut(self) -> int:
+        """The moment from which on events are held out, judged by one shard: a random sample of all."""
+        times = self._records(0)["time"]
+        times = np.sort(times[times != NO_TIME])
+        if not len(times) or times[0] == times[-1]:
+            raise InputError("a split by time needs events of more than one moment: use by='random'")
+        return max(int(times[int(len(times) * (1 - self.plan.test))]), int(times[0]) + 1)
+
+    def _records(self, shard: int) -> NDArray[Any]:
+        return np.fromfile(self.folder / SCATTERED.format(shard), self.plan.record)
+
+    def _settle(self, shard: int) -> None:
+        rng = self.plan.random(3, shard)
+        records = self._records(shard)
+        records = records[rng.permutation(len(records))]
+        columns = {name: np.ascontiguousarray(records[name]) for name in self.plan.columns}
+        del records
+        columns["user"], columns["item"] = self.users.rank[columns["user"]], self.items.rank[columns["item"]]
+        held = self._held(columns, rng)
+        entry: dict[str, Any] = {}
+        if held is not None:
+            entry["test"] = self._write(TEST.format(shard), {n: c[held] for n, c in columns.items()}, 1)
+            columns = {n: c[~held] for n, c in columns.items()}
+        entry["train"] = self._write(TRAIN.format(shard), columns, self.plan.side)
+        users, items = (np.bincount(columns[n], minlength=len(s.ids)) for n, s in (("user", self.users), ("item", self.items)))
+        with self._lock:
+            self.users.counts[:] += users
+            self.items.counts[:] += items
+            self.files[shard] = entry
+        (self.folder / SCATTERED.format(shard)).unlink()
+        self.progress.add(sum(part["rows"] for part in entry.values()))
+
+    def _held(self, columns: dict[str, NDArray[Any]], rng: np.random.Generator) -> Mask | None:
+        if not self.plan.test:
+            return None
+        if self.moment is not None:
+            return np.asarray(columns["time"] >= self.moment)  # an event without a time is before all
+        return np.asarray(rng.random(len(columns["user"]), np.float32) < self.plan.test)
+
+    def _write(self, name: str, columns: dict[str, NDArray[Any]], side: int) -> dict[str, Any]:
+        if side > 1:
+            starts, order = cell_order(self.users.blocks[columns["user"]], self.items.blocks[columns["item"]], side)
+            columns = {n: column[order] for n, column in columns.items()}
+        else:
+            starts = np.array([0, len(columns["user"])])
+        digest = write_arrays(self.folder / name, {"starts": starts, **columns})
+        rows = len(columns["user"])
+        weight = float(columns["weight"].sum(dtype=np.float64)) if "weight" in columns else float(rows)
+        return {"file": name, "rows": rows, "weight": weight, "sha256": digest}
