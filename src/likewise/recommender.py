@@ -99,6 +99,8 @@ class Recommender:
             On Ctrl-C keep the best parameters so far instead of raising.
         checkpoint : folder for solvers that can resume, or None
         """
+        from likewise.evaluation.cautions import order_unknown
+
         data = _dataset(train)
         held_out = None if valid is None else _dataset(valid)
         run = Run(held_out, seed, device, threads, watch, keep_on_interrupt, None if checkpoint is None else str(checkpoint))
@@ -109,7 +111,7 @@ class Recommender:
             "fit_seconds": fit.seconds,
             "compile_seconds": fit.compile_seconds,
             "history": [dict(e) for e in fit.history],
-            "remarks": fit.notes,
+            "remarks": [*order_unknown(self.model, data), *fit.notes],
         }
         return self
 

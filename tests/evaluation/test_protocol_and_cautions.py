@@ -6,11 +6,17 @@ import numpy as np
 import polars as pl
 import pytest
 
+import likewise as lw
+from likewise.data.dataset import Dataset
+from likewise.data.synthetic import planted_chain
 from likewise.errors import InputError
-from likewise.evaluation.cautions import cautions, features_from_test
+from likewise.evaluation.cautions import cautions, features_from_test, order_unknown
+from likewise.evaluation.evaluate import evaluate
 from likewise.evaluation.held import held_out, introduce
 from likewise.evaluation.protocol import PROTOCOLS, Protocol, positives, protocol
 from likewise.evaluation.segments import head_items, labels, segment_parts
+from likewise.models.ease import EASE
+from likewise.models.markov import Markov
 from tests.evaluation.planted import dataset, held_of
 
 TIMED = ("user_id", "item_id", "rating", "timestamp")
@@ -169,3 +175,14 @@ def test_segments_equal_a_loop():
     assert parts["item", "head"].figures["rmse"].value == pytest.approx(np.sqrt(6.5))
     assert parts["user", "known"].events == 3
     assert np.isnan(parts["item", "new"].figures["rmse"].value)
+
+
+def test_models_of_order_say_so_where_it_is_not_known() -> None:
+    timed = planted_chain(n_users=20, n_items=40, length=4).data
+    untimed = Dataset.of(timed.frame().drop("timestamp"))
+    (line,) = order_unknown(Markov(), untimed)
+    assert line.startswith("order unknown: markov learns") and "no event has a time" in line
+    assert not order_unknown(Markov(), timed) and not order_unknown(EASE(), untimed)
+    rec = lw.Recommender(Markov()).fit(untimed)
+    assert rec.notes["remarks"] == [line]
+    assert line in evaluate(rec.fitted, untimed, untimed).cautions

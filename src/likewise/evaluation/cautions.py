@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from likewise.data.dataset import Dataset
 from likewise.evaluation.protocol import Protocol
+from likewise.models.base import Model
 from likewise.shapes import NO_TIME
 
 BACKWARD = 0.05
@@ -28,6 +29,17 @@ def cautions(train: Dataset, test: Dataset, protocol: Protocol | None = None) ->
         None if protocol is None else few_candidates(protocol),
     ]
     return [line for line in found if line is not None]
+
+
+def order_unknown(model: Model, train: Dataset) -> list[str]:
+    """A model that reads the order of events, where the data does not say it."""
+    if not model.reads_order or train.has_times:
+        return []
+    unknown = "no event has" if train.interactions.times is None else "not every event has"
+    return [
+        f"order unknown: {model.name} learns what comes after what, and {unknown} a time; "
+        "events without one are taken in the order read: give timestamps, or a model that ignores order"
+    ]
 
 
 def random_on_times(train: Dataset, test: Dataset) -> str | None:

@@ -11,7 +11,7 @@ from likewise.data.dataset import Dataset
 from likewise.data.interactions import Histories, Interactions
 from likewise.errors import InputError
 from likewise.evaluation.beyond import beyond_figures
-from likewise.evaluation.cautions import cautions
+from likewise.evaluation.cautions import cautions, order_unknown
 from likewise.evaluation.distribution import distribution_figures, levels_of
 from likewise.evaluation.figures import Figure, by_name, mean_figure
 from likewise.evaluation.held import Held, held_out, introduce
@@ -100,9 +100,8 @@ def evaluate(
         figures += found
         columns |= ranks
     parts = segment_parts(train.interactions, held, columns) if asked.segments and columns else []
-    return Evaluation(
-        name, protocol, by_name(figures), tuple(parts), tuple(cautions(train, test, protocol)), held.ids, len(train), len(test)
-    )
+    careful = [*order_unknown(model.config, train), *cautions(train, test, protocol)]
+    return Evaluation(name, protocol, by_name(figures), tuple(parts), tuple(careful), held.ids, len(train), len(test))
 
 
 def rates(model: FittedModel[Any]) -> bool:

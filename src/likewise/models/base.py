@@ -45,10 +45,12 @@ class Model(ABC):
     ----------------
     name : the registry's word for it, as used in presets and artifacts.
     solvers : names of the solvers that can fit it.
+    reads_order : whether it learns from the order of a person's events.
     """
 
     name: ClassVar[str]
     solvers: ClassVar[frozenset[str]]
+    reads_order: ClassVar[bool] = False
 
     @property
     def settings(self) -> dict[str, Any]:

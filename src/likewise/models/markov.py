@@ -54,6 +54,7 @@ class Markov(Model):
 
     name: ClassVar[str] = "markov"
     solvers: ClassVar[frozenset[str]] = frozenset({"closed_form"})
+    reads_order: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if self.window < 1:

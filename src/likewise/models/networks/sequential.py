@@ -53,6 +53,7 @@ class Sequential(Network):
 
     name: ClassVar[str] = "sequential"
     grouped: ClassVar[Side | None] = "user"
+    reads_order: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         for name, least in (("factors", 1), ("blocks", 1), ("heads", 1), ("window", 2)):
