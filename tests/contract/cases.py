@@ -59,16 +59,17 @@ ORDERED = frozenset({"closed_form"})
 
 @dataclass(frozen=True)
 class Case:
-    """One model, one solver, and whether there are ratings."""
+    """One model, one solver, whether there are ratings, and a loss that makes another fitted model of it."""
 
     model: str
     number: int
     solver: str
     rated: bool
+    loss: str | None = None
 
     def __str__(self) -> str:
         settings = "-".join(str(v) for v in self._settings.values() if isinstance(v, str | float))
-        return "-".join(filter(None, [self.model, settings, self.solver, "ratings" if self.rated else "likes"]))
+        return "-".join(filter(None, [self.model, settings, self.solver, "ratings" if self.rated else "likes", self.loss]))
 
     @property
     def _settings(self) -> dict[str, Any]:
@@ -80,7 +81,9 @@ class Case:
 
     def solving(self) -> Solver:
         """The solver's settings."""
-        return solver_settings(self.solver)(**{**BRIEF.get(self.solver, {}), **({} if self.rated else LIKES.get(self.solver, {}))})
+        asked = {} if self.rated else LIKES.get(self.solver, {})
+        loss = {} if self.loss is None else {"loss": self.loss}
+        return solver_settings(self.solver)(**{**BRIEF.get(self.solver, {}), **asked, **loss})
 
     def fit(self, data: Dataset, seed: int = 0) -> FittedModel[Any]:
         """A fresh fit."""
@@ -94,7 +97,7 @@ def cases() -> list[Case]:
         for number in range(len(SMALL.get(name, [{}]))):
             for solver in sorted(model_settings(name).solvers & set(SOLVERS)):
                 found += [Case(name, number, solver, rated) for rated in (True, False) if rated or not needs_ratings(name, solver)]
-    return found
+    return [*found, Case("dot", 0, "gradient", False, "softmax")]
 
 
 def needs_ratings(model: str, solver: str) -> bool:

@@ -38,6 +38,7 @@ FITTED = {
     "markov": "likewise.models.markov:FittedMarkov",
     "posterior": "likewise.models.posterior:FittedPosterior",
     "implicit": "likewise.models.implicit:FittedImplicit",
+    "softmax": "likewise.models.softmax:FittedSoftmax",
     "network": "likewise.models.networks.fitted:FittedNetwork",
     "sequential": "likewise.models.sequence:FittedSequential",
     "sums": "likewise.models.networks.sums:FittedSums",

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from likewise.data.dataset import Dataset
     from likewise.models.networks.net import Net
+    from likewise.models.softmax import Weighing
 
 Init = Literal["normal", "truncated", "scaled"]
 Output = Literal["sigmoid", "clip", "free", "relu"]
@@ -58,6 +59,10 @@ class Facts:
     level_kind : "ordinal" or "categorical"
     cosine : bool
         The score is the cosine of person and item.
+    weighing : Weighing or None
+        What likes count under the softmax over the catalogue; None for other losses.
+    temperature : float
+        What the softmax divides scores by.
     shares : float64 [event] or None
         How often each event is drawn, where not all are drawn alike; sums to one.
     """
@@ -72,6 +77,8 @@ class Facts:
     level_kind: Literal["ordinal", "categorical"] = "ordinal"
     cosine: bool = False
     shares: NDArray[np.float64] | None = None
+    weighing: Weighing | None = None
+    temperature: float = 1.0
 
     def seen(self, side: Side) -> Floats:
         """How often an event looks up each row of a side, float32 [row]; sums to one."""

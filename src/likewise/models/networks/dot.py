@@ -18,6 +18,7 @@ from likewise.models.base import FittedModel
 from likewise.models.dot import Dot, FittedDot
 from likewise.models.link import Link
 from likewise.models.networks.base import Facts, Network
+from likewise.models.softmax import FittedSoftmax
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -38,10 +39,11 @@ class DotNetwork(Network):
         from likewise.models.networks.layers import Table
 
         width = self.dot.factors + self.dot.bias
-        return {
-            "users": Table(facts.data.n_users, width, self.dot.init, seen=facts.seen("user"), bias=self.dot.bias),
-            "items": Table(facts.data.n_items, width, self.dot.init, seen=facts.seen("item"), bias=self.dot.bias),
-        }
+        users = Table(facts.data.n_users, width, self.dot.init, seen=facts.seen("user"), bias=self.dot.bias)
+        items = Table(facts.data.n_items, width, self.dot.init, seen=facts.seen("item"), bias=self.dot.bias)
+        if facts.weighing is not None and self.dot.bias:  # the best answer that is the same for everybody
+            items.start_bias(np.log((facts.data.by_item.counts + 1) / (len(facts.data) + 1)))
+        return {"users": users, "items": items}
 
     def head(self, widths: tuple[int, int], contexts: Mapping[str, int]) -> dict[str, nn.Module]:
         return {}
@@ -84,6 +86,9 @@ class DotNetwork(Network):
             biases = np.zeros(facts.data.n_users, np.float32), np.zeros(facts.data.n_items, np.float32)
         if facts.cosine:
             users, items, biases = [_unit(u) for u in users], [_unit(i) for i in items], (biases[0] * 0, biases[1] * 0)
+        if facts.weighing is not None:  # both sides bear the scale, so that their penalties stay alike
+            root, bias = np.float32((share / facts.temperature) ** 0.5), biases[1] / np.float32(facts.temperature)
+            return FittedSoftmax.trained(self.dot, np.hstack(users) * root, np.hstack(items) * root, bias, facts.weighing, facts.data)
         left, right = np.hstack(users), np.hstack(items) * share
         return FittedDot.trained(self.dot, left, right, *biases, facts.mean, facts.link, facts.data)
 

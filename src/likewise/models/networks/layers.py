@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -44,6 +45,11 @@ class Table(nn.Module):
         if bias:
             weight[:, -1] = 0
         self.weight = nn.Parameter(weight)
+
+    @torch.no_grad()
+    def start_bias(self, bias: NDArray[np.floating]) -> None:
+        """Begin the last column from these numbers [row]."""
+        self.weight[:, -1] = torch.from_numpy(np.asarray(bias, np.float32))
 
     def forward(self, rows: Tensor) -> Tensor:
         """Vectors [batch, width] of rows [batch]."""

@@ -9,6 +9,7 @@ from dataclasses import replace
 from time import perf_counter
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -76,7 +77,7 @@ class Training:
                 net.compile()
         self.stepper = stepper(solver.optimizer, self.nets)
         self.objective = Objective(solver, members, self.facts, device)
-        self.batches = Batches(self._targets(data), solver.batch_size, solver.balance, network.grouped)
+        self.batches = self._batches(data)
         self.average = RunningAverage(solver.averaging, self.nets)
         self.generator = torch.Generator(device).manual_seed(run.seed)
         self.validation = self._validation(data)
@@ -178,6 +179,16 @@ class Training:
 
     def _rate(self, when: float) -> float:
         return self.solver.optimizer.lr * self.drop * schedules.rate(self.solver.schedule, when, self.solver.epochs)
+
+    def _batches(self, data: Dataset) -> Batches:
+        rows, solver, grouped = self._targets(data), self.solver, self.network.grouped
+        if solver.loss.name != "softmax" or grouped:
+            return Batches(rows, solver.batch_size, solver.balance, grouped)
+        # one pass over the catalogue serves all events of a person, so they share a batch, and balance weighs them
+        if self.facts.shares is not None:
+            share = torch.from_numpy((self.facts.shares * len(rows)).astype(np.float32)).to(self.device)
+            rows = replace(rows, weight=share if rows.weight is None else share * rows.weight)
+        return Batches(rows, solver.batch_size, None, "user")
 
     # ---- figures -------------------------------------------------------------------------------------------------------------
 

@@ -172,7 +172,7 @@ class Objective:
     def _softmax(self, net: Net, batch: Batch) -> Tensor:
         catalogue = torch.arange(self.facts.data.n_items, device=batch.users.device)
         if net.settings.grouped is None:  # all events of a person share one row of scores
-            users, place = batch.users.unique(return_inverse=True)
+            users, place = torch.unique(batch.users, return_inverse=True)
             scores = net.grid(net.person(users), net.item(catalogue))
             return losses.shared_softmax(scores, place, batch.items, batch.weight, self.loss.temperature)
         person, items = net.person(batch.users), net.item(catalogue)
