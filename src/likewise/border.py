@@ -12,9 +12,19 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from likewise.data.dataset import Dataset
 from likewise.data.vocabulary import Vocabulary
 from likewise.errors import AmbiguousTitleError, InputError, UnknownIdError
 from likewise.shapes import Rows
+
+
+def as_dataset(source: Any, **options: Any) -> Dataset:
+    """A data set as it is, or what `lw.read` makes of anything else."""
+    if isinstance(source, Dataset):
+        return source
+    from likewise.data.readers import read
+
+    return read(source, **options)
 
 
 def in_kind(frame: pl.DataFrame, asked_with: object = None) -> Any:

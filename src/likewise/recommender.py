@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from likewise.answers import Answers, Cold, ListRequest
-from likewise.border import as_list, in_kind
+from likewise.border import as_dataset, as_list, in_kind
 from likewise.data.dataset import Dataset
 from likewise.data.frames import like, to_polars
 from likewise.data.report import html_table
@@ -27,7 +27,7 @@ from likewise.people.update import update
 from likewise.people.visitor import Visitor, visitor
 from likewise.people.visitors import Visitors, visitors
 from likewise.ranking.shown import Moment
-from likewise.solvers.base import Event, Run, Solver, check_fits_together
+from likewise.solvers.base import Event, Run, Solver, check_fits_together, starts_from
 from likewise.solvers.closed_form import ClosedForm
 
 if TYPE_CHECKING:
@@ -81,6 +81,7 @@ class Recommender:
         watch: Callable[[Event], bool | None] | None = None,
         keep_on_interrupt: bool = False,
         checkpoint: str | Path | None = None,
+        start: Any = None,
     ) -> Self:
         """Find the parameters.
 
@@ -98,12 +99,15 @@ class Recommender:
         keep_on_interrupt : bool
             On Ctrl-C keep the best parameters so far instead of raising.
         checkpoint : folder for solvers that can resume, or None
+        start : a fitted Recommender or the folder of one, a pair of them for the halves of `NeuMF`, or None
+            Gradient training begins from its tables, row by row where both know the id.
         """
         from likewise.evaluation.cautions import order_unknown
 
-        data = _dataset(train)
-        held_out = None if valid is None else _dataset(valid)
-        run = Run(held_out, seed, device, threads, watch, keep_on_interrupt, None if checkpoint is None else str(checkpoint))
+        data = as_dataset(train)
+        held_out = None if valid is None else as_dataset(valid)
+        kept = None if checkpoint is None else str(checkpoint)
+        run = Run(held_out, seed, device, threads, watch, keep_on_interrupt, kept, start=starts_from(start, data, self.solver, load))
         fit = self.solver.fit(self.model, data, run)
         self._answers, self._insight = Answers(fit.model, data), None
         self.notes = {
@@ -237,7 +241,9 @@ class Recommender:
         how = named_protocol(protocol) if isinstance(protocol, str) else protocol
         name, asked = self.notes.get("preset", self.model.name), Asked(lists=lists)
         seconds = self.notes.get("fit_seconds")
-        found = beside_baselines(self.fitted, self.data, _dataset(test), how, name=name, seconds=seconds, asked=asked, baselines=baselines)
+        found = beside_baselines(
+            self.fitted, self.data, as_dataset(test), how, name=name, seconds=seconds, asked=asked, baselines=baselines
+        )
         self.notes["evaluation"] = json.loads(found.json)
         return found
 
@@ -306,7 +312,7 @@ class Recommender:
         new and moves nobody else. What was done is in `notes["update"]`.
         """
         context = tuple(name for name in self.data.contexts if name != "day")
-        done = update(self.answers, self.solver, _dataset(new, context=context, at_least=1), half_life, rounds, seed)
+        done = update(self.answers, self.solver, as_dataset(new, context=context, at_least=1), half_life, rounds, seed)
         rec = self.with_answers(done.answers)
         counts = ("new_users", "new_items", "touched_users", "touched_items", "events", "seconds", "notes")
         rec.notes["update"] = {name: getattr(done, name) for name in counts}
@@ -391,11 +397,3 @@ class Recommender:
 def load(folder: str | Path, *, verify: bool = True) -> Recommender:
     """The recommender saved in a folder; see `Recommender.load`."""
     return Recommender.load(folder, verify=verify)
-
-
-def _dataset(source: Any, **options: Any) -> Dataset:
-    if isinstance(source, Dataset):
-        return source
-    from likewise.data.readers import read
-
-    return read(source, **options)

@@ -33,6 +33,9 @@ def fit(
     changes: common.Changes = None,
     valid: Annotated[str | None, typer.Option("--valid", help="Ratings held out to watch and to stop by.")] = None,
     checkpoint: Annotated[Path | None, typer.Option("--checkpoint", help="Folder to keep resumable state in.")] = None,
+    start: Annotated[
+        list[Path] | None, typer.Option("--start", help="A saved model to begin from; twice for a dot product and an mlp, NeuMF's halves.")
+    ] = None,
     keep_on_interrupt: Annotated[bool, typer.Option("--keep-on-interrupt", help="On Ctrl-C save the best so far.")] = False,
     seed: common.Seed = 0,
     as_json: common.AsJson = False,
@@ -52,7 +55,7 @@ def fit(
     with common.progress(not as_json) as watch:
         rec = fit_preset(
             data, preset, held_out, seed=seed, changes=parse_changes(changes or []), watch=watch, keep_on_interrupt=keep_on_interrupt,
-            checkpoint=checkpoint,
+            checkpoint=checkpoint, start=start,
         )  # fmt: skip
     rec.save(out)
     facts = _facts(rec, out)

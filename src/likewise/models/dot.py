@@ -45,8 +45,8 @@ class Dot(Model):
     range : (low, high) or None
         For "sigmoid" and "clip"; None takes it from the data ("sigmoid" a little wider, as the ends are never reached).
     init : "normal", "truncated", "scaled" or "small"
-        Start of gradient solvers: normal with deviation 0.1, the same cut at two deviations, normal / sqrt(factors), or deviation
-        0.005: factors that start near nothing learn the strongest tastes first, which is a regulariser of its own.
+        Start of gradient solvers: normal with deviation 0.1; deviation 0.01, cut at two deviations, as fastai starts; normal / sqrt(factors);
+        or deviation 0.005: factors that start near nothing learn the strongest tastes first, which is a regulariser of its own.
     """
 
     factors: int = 50

@@ -6,16 +6,66 @@ Hyper-parameters belong to the solver and are saved; run options (seed, device, 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from likewise.data.dataset import Dataset
+from likewise.data.shards.shards import Shards
 from likewise.errors import InputError
-from likewise.models.base import FittedModel, Model
+from likewise.models.base import FittedModel, Model, Side
+from likewise.shapes import Rows
 
 Event = Mapping[str, Any]
 """One line of news from a running fit: epoch or sweep, losses, rows a second, seconds left ..."""
+
+
+Placing = Literal["row-wise", "planner"]
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """How a fit over several processes is run.
+
+    Parameters
+    ----------
+    plan : "row-wise" or "planner"
+        Every rank holds an even share of each table's rows, or TorchRec's planner decides.
+    checkpoint_every : int or None
+        Steps between checkpoints within an epoch; None: one an epoch.
+    folder : path or None
+        Folder, reached by every rank, in which the model's arrays are written, so that saving there moves them and copies nothing.
+    """
+
+    plan: Placing = "row-wise"
+    checkpoint_every: int | None = None
+    folder: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.plan not in ("row-wise", "planner"):
+            raise InputError(f"plan must be 'row-wise' or 'planner'; got {self.plan!r}")
+        if self.checkpoint_every is not None and self.checkpoint_every < 1:
+            raise InputError(f"checkpoint_every must be at least 1 step; got {self.checkpoint_every}")
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """A fitted model that training begins from, and where the training rows are among its own.
+
+    Parameters
+    ----------
+    users, items : int32 [row] or None
+        Its row for each row of the training data, -1 for one that it does not know; None: the same rows.
+    """
+
+    model: FittedModel[Any]
+    users: Rows | None = None
+    items: Rows | None = None
+
+    def places(self, side: Side) -> Rows | None:
+        """Its row for each of a side's."""
+        return self.users if side == "user" else self.items
 
 
 @dataclass(frozen=True)
@@ -41,11 +91,13 @@ class Run:
         "mixed" lets a GPU multiply in bfloat16; CPU solvers ignore it.
     compile : bool
         Hand networks to `torch.compile`.
-    start : FittedModel or None
-        A model over the same rows whose tables training begins from.
+    start : FittedModel over the same rows, Start, a sequence of Start, or None
+        What training begins from; several are the halves of `NeuMF`.
+    ranks : Ranks
+        Of fits over several processes; others ignore it.
     """
 
-    valid: Dataset | None = None
+    valid: Dataset | Shards | None = None
     seed: int = 0
     device: str = "auto"
     threads: int | None = None
@@ -54,7 +106,17 @@ class Run:
     checkpoint: str | None = None
     precision: Literal["float32", "mixed"] = "float32"
     compile: bool = False
-    start: FittedModel[Any] | None = None
+    start: FittedModel[Any] | Start | Sequence[Start] | None = None
+    ranks: Ranks = field(default_factory=Ranks)
+
+    @property
+    def starts(self) -> list[Start]:
+        """What training begins from."""
+        if self.start is None:
+            return []
+        if isinstance(self.start, Start | FittedModel):
+            return [self.start if isinstance(self.start, Start) else Start(self.start)]
+        return list(self.start)
 
 
 @dataclass(frozen=True)
@@ -70,6 +132,8 @@ class Fit:
         Wall time of the fit, and of compiling its kernels or reading them compiled, which the first leaves out.
     notes : list of str
         What the user should know: stopped early, a block left out, interrupted ...
+    written : path or None
+        A file that holds the model's arrays already, to be moved into the artifact.
     """
 
     model: FittedModel[Any]
@@ -77,6 +141,7 @@ class Fit:
     seconds: float = 0.0
     compile_seconds: float = 0.0
     notes: list[str] = field(default_factory=list)
+    written: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -101,3 +166,16 @@ def check_fits_together(model: Model, solver: Solver) -> None:
         raise InputError(
             f"{type(model).__name__} cannot be fitted by {type(solver).__name__}; it takes one of: {', '.join(sorted(model.solvers))}"
         )
+
+
+def starts_from(given: Any, data: Dataset, solver: Solver, load: Callable[[Any], Any]) -> list[Start] | None:
+    """What training begins from, of fitted recommenders or the folders of saved ones, each row matched by its id.
+
+    Raises InputError for a solver that begins from nothing.
+    """
+    if given is None:
+        return None
+    if solver.name != "gradient":
+        raise InputError(f"only gradient descent can start from another model; the solver here is {solver.name!r}: leave start out")
+    several = [load(one) if isinstance(one, str | Path) else one for one in (given if isinstance(given, list | tuple) else [given])]
+    return [Start(rec.fitted, rec.data.users.rows(data.users.ids), rec.data.items.rows(data.items.ids)) for rec in several]

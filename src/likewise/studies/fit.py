@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from likewise.border import as_dataset
 from likewise.data.dataset import Dataset
 from likewise.recommender import Recommender
 from likewise.studies.presets import Preset, load_preset
@@ -34,7 +35,7 @@ def fit(
     changes : single settings such as `{"solver.epochs": 20}`
     seed, **options : as for `Recommender.fit`
     """
-    data = train if isinstance(train, Dataset) else _read(train)
+    data = as_dataset(train)
     why = "asked for"
     if preset is None:
         preset, why = choose_preset(data)
@@ -55,9 +56,3 @@ def choose_preset(data: Dataset) -> tuple[str, str]:
     if len(data) <= 5_000_000:
         return "posterior", "ratings, few enough to sample the posterior in seconds to minutes: the most accurate there is"
     return "dot", f"{len(data):,} ratings: the one-pass kernel takes seconds where sampling takes an hour"
-
-
-def _read(source: Any) -> Dataset:
-    from likewise.data.readers import read
-
-    return read(source)

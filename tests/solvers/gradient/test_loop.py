@@ -13,9 +13,12 @@ import torch
 
 from likewise.data.dataset import Dataset
 from likewise.errors import ArtifactError, DivergedError, InputError
+from likewise.models.bias import Bias
 from likewise.models.dot import Dot, FittedDot
 from likewise.models.networks.mlp import MLP
-from likewise.solvers.base import Fit, Run
+from likewise.models.networks.neumf import NeuMF
+from likewise.recommender import Recommender
+from likewise.solvers.base import Fit, Run, Start
 from likewise.solvers.gradient import (
     SGD,
     AdamW,
@@ -257,6 +260,60 @@ def test_training_may_start_from_another_models_tables() -> None:
         QUICK.fit(Dot(7), TRAIN, Run(start=first.model))
     with pytest.raises(InputError, match="freeze names 'tops'"):
         QUICK.fit(MLP(4, (8,), freeze=("tops",)), TRAIN, Run())
+
+
+def test_neumf_begins_as_the_mean_of_its_halves() -> None:
+    dot = QUICK.fit(Dot(4), TRAIN, Run())
+    perceptron = replace(QUICK, epochs=5).fit(MLP(3, (8, 4), output="clip"), TRAIN, Run())
+    whole = NeuMF(4, 3, (8, 4), dropout=(0.0,), output="clip")
+    still = replace(QUICK, epochs=1, optimizer=AdamW(1e-9, 0.0))
+    for halves in ((dot, perceptron), (perceptron, dot)):
+        joined = still.fit(whole, TRAIN, Run(start=[Start(half.model) for half in halves])).model
+        users, items = np.arange(20, dtype=np.int32), np.arange(20, dtype=np.int32)
+        scores = [m.score_pairs(m.people(users), items) for m in (joined, dot.model, perceptron.model)]
+        assert np.allclose(scores[0], (scores[1] + scores[2]) / 2, atol=1e-3)
+    trained = replace(QUICK, epochs=10).fit(whole, TRAIN, Run(start=[Start(dot.model), Start(perceptron.model)]))
+    assert error(trained) < error(perceptron)
+    for halves, message in (
+        ([dot, dot], "a Dot and an MLP"),
+        ([QUICK.fit(Dot(2), TRAIN, Run()), perceptron], "the dot half has 2 factors"),
+        ([dot, replace(QUICK, epochs=1).fit(MLP(3, (8,), output="clip"), TRAIN, Run())], "embedding=3, hidden="),
+        ([dot, replace(QUICK, epochs=1).fit(MLP(3, (8, 4)), TRAIN, Run())], "own output and range"),
+        ([dot, dot, dot], "only NeuMF takes two"),
+    ):
+        with pytest.raises(InputError, match=message):
+            QUICK.fit(whole, TRAIN, Run(start=[Start(half.model) for half in halves]))
+
+
+def test_rows_that_the_other_model_knows_begin_where_it_ended() -> None:
+    first = QUICK.fit(Dot(4), TRAIN, Run()).model
+    places = np.full(TRAIN.n_users, -1, np.int32), np.arange(TRAIN.n_items, dtype=np.int32)
+    places[0][:10] = np.arange(10)[::-1]
+    for solver in (replace(QUICK, epochs=1, optimizer=AdamW(1e-9, 0.0)), Gradient(epochs=1, optimizer=SGD(1e-9), engine="one-pass")):
+        again = solver.fit(Dot(4), TRAIN, Run(start=Start(first, *places))).model
+        assert np.allclose(again.user_factors[:10], first.user_factors[:10][::-1], atol=1e-4)
+        assert np.allclose(again.user_bias[:10], first.user_bias[:10][::-1], atol=1e-4)
+        assert np.allclose(again.item_factors, first.item_factors, atol=1e-4)
+        assert not np.allclose(again.user_factors[10:], first.user_factors[10:], atol=1e-2)
+    perceptron = replace(QUICK, epochs=5).fit(MLP(4, (8,)), TRAIN, Run()).model
+    tuned = replace(QUICK, epochs=1, optimizer=AdamW(1e-9, 0.0)).fit(MLP(4, (8,)), TRAIN, Run(start=perceptron)).model
+    rows = np.arange(30, dtype=np.int32)
+    assert np.allclose(tuned.score_pairs(tuned.people(rows), rows), perceptron.score_pairs(perceptron.people(rows), rows), atol=1e-3)
+    with pytest.raises(InputError, match="starts from one other model"):
+        Gradient(optimizer=SGD(0.1), engine="one-pass").fit(Dot(4), TRAIN, Run(start=[Start(first), Start(first)]))
+
+
+def test_a_recommender_starts_from_another_by_id(tmp_path: Path) -> None:
+    old = Recommender(Dot(4), QUICK).fit(TRAIN)
+    old.save(tmp_path / "old")
+    frame = VALID.frame().with_columns(pl.col("user_id").cast(pl.String), pl.col("item_id").cast(pl.String))
+    still = replace(QUICK, epochs=1, optimizer=AdamW(1e-9, 0.0))
+    new = Recommender(Dot(4), still).fit(Dataset.of(frame), start=tmp_path / "old")
+    ids = new.data.items.ids.to_list()
+    rows = old.data.items.rows(ids)
+    assert np.allclose(new.fitted.factors("item"), old.fitted.factors("item")[rows], atol=1e-4)
+    with pytest.raises(InputError, match="only gradient descent can start"):
+        Recommender(Bias()).fit(TRAIN, start=old)
 
 
 def test_one_row_is_enough_and_none_is_refused() -> None:

@@ -22,7 +22,7 @@ class Table(nn.Module):
     Parameters
     ----------
     rows, width : int
-    init : "normal" (deviation 0.1), "truncated" (the same cut at two deviations), "scaled" (1 / sqrt(width)), "small" (0.005), "zero"
+    init : "normal" (deviation 0.1), "truncated" (0.01, cut at two deviations), "scaled" (1 / sqrt(width)), "small" (0.005), "zero"
     seen : float32 [row] or None
         How often an event looks each row up; penalties by occurrence follow it, None is held by none.
     bias : whether the last column is a bias; it starts at zero
@@ -37,7 +37,7 @@ class Table(nn.Module):
         self.sparse = False
         weight = torch.zeros(rows, width)
         if init == "truncated":
-            nn.init.trunc_normal_(weight, std=0.1, a=-0.2, b=0.2)
+            nn.init.trunc_normal_(weight, std=0.01, a=-0.02, b=0.02)
         elif init == "scaled":
             weight.normal_(std=width**-0.5)
         elif init in ("normal", "small"):

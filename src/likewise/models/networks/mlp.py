@@ -50,7 +50,7 @@ class MLP(Network):
     output : "sigmoid", "clip", "free" or "relu"
         Squeeze into `range`, limit to it, leave the score, or keep it from falling below zero.
     range : (low, high) or None, from the data
-    init : start of the embeddings: "normal" (0.1), "truncated" (the same, cut at two deviations) or "scaled" (1 / sqrt(width)).
+    init : start of the embeddings: "normal" (0.1), "truncated" (0.01, cut at two deviations, as fastai starts) or "scaled" (1 / sqrt(width)).
     freeze : layers held still: any of "users", "items", "hidden".
     """
 
@@ -87,13 +87,8 @@ class MLP(Network):
         return embedding_width(self._sides[0], facts.data.n_users), embedding_width(self._sides[1], facts.data.n_items)
 
     def tables(self, facts: Facts) -> dict[str, nn.Module]:
-        from likewise.models.networks.layers import Table
-
         user, item = self.widths(facts)
-        return {
-            "users": Table(facts.data.n_users, user, self.init, seen=facts.seen("user")),
-            "items": Table(facts.data.n_items, item, self.init, seen=facts.seen("item")),
-        }
+        return {"users": facts.ids("user", user, self.init), "items": facts.ids("item", item, self.init)}
 
     def head(self, widths: tuple[int, int], contexts: Mapping[str, int]) -> dict[str, nn.Module]:
         from torch import nn

@@ -3,7 +3,8 @@
     score(u, i) = mean + b_u + b_i + h . (p_u * q_i) + MLP([s_u ; t_i])
 
 Each half has embeddings of its own. `h` starts at ones, so the first half starts as a dot product. A row never seen gets the mean row.
-Pretraining of the halves: fit `MLP` or `Dot` alone and hand the fitted model to `Run.start`.
+The halves may be trained first, a `Dot` with the same factors and an `MLP` with the same embedding and hidden layers: given both as
+`start=`, the network begins as the mean of their scores.
 """
 
 from __future__ import annotations

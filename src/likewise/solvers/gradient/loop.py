@@ -71,7 +71,7 @@ class Training:
         self.nets = nn.ModuleList(Net(network, self.facts) for _ in range(solver.averaging.seeds)).to(device)
         members: list[Net] = list(self.nets)  # type: ignore[arg-type]
         self.members = members
-        begin(members, run.start, network)
+        begin(members, run.starts, network)
         if run.compile:
             for net in members:
                 net.compile()

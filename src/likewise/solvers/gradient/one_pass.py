@@ -67,10 +67,10 @@ class OnePass:
         self.rng = np.random.default_rng(run.seed)
         self.targets, self.link, self.mean = self._goal(data)
         self.negatives = self._negatives()
-        self.parameters = start_tables(model, self.events, solver, self.rng, run.start)
-        self.side = side_for(len(data), sum(map(len, self.parameters.factors)), self.parameters.tables.user_factors.shape[1] * 4)
-        self.grid = lay_out(self.events, self.targets, self.side, self.rng)
-        self.own = own_items(self.events) if self.negatives else (np.zeros(1, np.int64), np.empty(0, np.int32))
+        self.parameters = start_tables(model, self.known.counts, solver, self.rng, run.starts)
+        likes = solver.loss.name == "bpr" or (solver.loss.name == "bce" and self.known.likes)
+        row_bytes = self.parameters.tables.user_factors.shape[1] * 4
+        self.supply = supply_for(data, likes, self.negatives > 0, row_bytes, self.rng)
         self.average = Average(solver.averaging.swa)
         self.held_out = self._held_out(data)
         self.history: list[Event] = []

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from likewise.data.csr import counting_sort
 from likewise.data.interactions import Interactions
 from likewise.errors import InputError
-from likewise.models.base import FittedModel
+from likewise.models.base import Side
 from likewise.models.dot import Dot, FittedDot
 from likewise.shapes import Floats, Offsets, Rows
+from likewise.solvers.base import Start
 from likewise.solvers.gradient.kernel import BIAS, HOLD, LANES, Tables
 from likewise.solvers.gradient.settings import Gradient, Penalty
 
@@ -62,16 +63,20 @@ class Average:
 
 
 def start_tables(
-    model: Dot, data: Interactions, solver: Gradient, rng: np.random.Generator, start: FittedModel[Any] | None = None
+    model: Dot, counts: tuple[Offsets, Offsets], solver: Gradient, rng: np.random.Generator, starts: Sequence[Start] = ()
 ) -> Parameters:
-    """Random factors or another model's, biases of zero or the other's, and how each row is held."""
+    """Random factors or another model's, biases of zero or the other's, and how each row is held, given its number of events."""
+    if len(starts) > 1:
+        raise InputError(f"the dot product starts from one other model; {len(starts)} were given")
     sides = []
-    for n_rows, rows, side in ((data.n_users, data.users, "user"), (data.n_items, data.items, "item")):
+    kinds: tuple[Side, Side] = ("user", "item")
+    for seen, side in zip(counts, kinds, strict=True):
+        n_rows = len(seen)
         factors = aligned(n_rows, -(-model.factors // LANES) * LANES)
         lines = aligned(n_rows, LANES)
         factors[:, : model.factors] = _random(model, n_rows, rng)
-        _hold(lines, np.bincount(rows, minlength=n_rows), solver.penalty)
-        if start is not None:
+        _hold(lines, seen, solver.penalty)
+        for start in starts:
             _take_over(factors[:, : model.factors], lines, start, side)
         sides.append((factors, lines))
     (user_factors, user_lines), (item_factors, item_lines) = sides
@@ -95,10 +100,12 @@ def aligned(rows: int, width: int) -> Floats:
 def _random(model: Dot, n_rows: int, rng: np.random.Generator) -> Floats:
     drawn = rng.standard_normal((n_rows, model.factors), np.float32)
     if model.init == "scaled":
-        return drawn / np.float32(np.sqrt(model.factors))
+        drawn /= np.float32(np.sqrt(model.factors))
+        return drawn
     while model.init == "truncated" and (wide := np.abs(drawn) > 2).any():
         drawn[wide] = rng.standard_normal(int(wide.sum()), np.float32)
-    return drawn * np.float32({"normal": 0.1, "truncated": 0.01, "small": 0.005}[model.init])
+    drawn *= np.float32(0.005 if model.init == "small" else 0.1)
+    return drawn
 
 
 def _hold(lines: Floats, counts: Offsets, penalty: Penalty) -> None:
@@ -107,13 +114,17 @@ def _hold(lines: Floats, counts: Offsets, penalty: Penalty) -> None:
     lines[:, HOLD] = penalty.l2 * (seen / seen.mean()) ** -penalty.power
 
 
-def _take_over(factors: Floats, lines: Floats, start: FittedModel[Any], side: str) -> None:
-    if not isinstance(start, FittedDot):
-        raise InputError(f"training cannot start from {type(start).__name__}: the dot product starts from another dot product")
-    rows, bias = (start.user_factors, start.user_bias) if side == "user" else (start.item_factors, start.item_bias)
-    if rows.shape != factors.shape:
+def _take_over(factors: Floats, lines: Floats, start: Start, side: Side) -> None:
+    model, places = start.model, start.places(side)
+    if not isinstance(model, FittedDot):
+        raise InputError(f"training cannot start from {type(model).__name__}: the dot product starts from another dot product")
+    rows, bias = (model.user_factors, model.user_bias) if side == "user" else (model.item_factors, model.item_bias)
+    if rows.shape[1] != factors.shape[1] or (places is None and len(rows) != len(factors)):
         raise InputError(
             f"the {side} table to start from is {list(rows.shape)} and the model's is {list(factors.shape)}: "
             "fit both over the same rows and with the same number of factors"
         )
-    factors[:], lines[:, BIAS] = rows, bias
+    if places is None:
+        places = np.arange(len(rows), dtype=np.int32)
+    known = places >= 0
+    factors[known], lines[known, BIAS] = rows[places[known]], bias[places[known]]
