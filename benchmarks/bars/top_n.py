@@ -89,6 +89,43 @@ found["new"] = best(lambda: rank_model(model, model.fold_in(likes), 10, seen))
 print(json.dumps(found))
 """
 
+LARGE = """
+import json, sys
+from time import perf_counter
+import numpy as np, polars as pl
+import likewise as lw
+from likewise.answers import Answers, ListRequest
+from likewise.models.dot import Dot
+from likewise.models.implicit import FittedImplicit, Penalty
+from likewise.models.likes import LikeRule
+n_items, n_users, rng = 1_000_000, 10_000, np.random.default_rng(0)
+items = np.arange(n_items)
+events = pl.DataFrame({"user_id": items % n_users, "item_id": items})
+table = pl.DataFrame({"item_id": items, "year": 1900 + rng.integers(0, 120, n_items), "price": rng.random(n_items)})
+data = lw.read(events, items=table)
+vectors = rng.standard_normal((n_items + n_users, 64), np.float32)
+model = FittedImplicit.trained(Dot(factors=64, bias=False), vectors[n_items:], vectors[:n_items], Penalty(0.1, 0.01), LikeRule())
+answers = Answers(model, data)
+answers.filters("year >= 1950 and price < 0.5")
+
+def seconds(where):
+    times = []
+    for n in range(9):  # a condition that was never asked before, each time
+        start = perf_counter()
+        asked = None if where is None else where.format(1950 + n)
+        answers.lists([7 + n], ListRequest(10, answers.filters(asked)))
+        times.append(perf_counter() - start)
+    return min(times)
+
+if sys.argv[1] == "where":
+    plain = seconds(None)
+    shares = ("year >= {}", "year >= {} and price < 0.02", "not year < {} and price is not null", "year in (1900, {})")
+    print(json.dumps({"ratio": max(seconds(where) for where in shares) / plain, "plain": plain}))
+else:
+    start = perf_counter()
+    print(json.dumps({"lists": answers.lists(data.users.ids, ListRequest(10)).height, "seconds": perf_counter() - start}))
+"""
+
 
 def bars(board: Board) -> None:
     with tempfile.TemporaryDirectory() as name:
@@ -184,6 +221,16 @@ def _costs(board: Board) -> None:
     board.at_most("its time over implicit's, two threads", lambda: ours()["fit_seconds"] / implicit()["fit_seconds"], 1.0)
     board.at_most(
         "EASE, ML-1M, time over that of the bare inverse", lambda: board.run([sys.executable, "-c", INVERSE, large[0]]).json()["ratio"], 1.2
+    )
+    board.at_most(
+        "where= over the unfiltered answer, 1,000,000 items x 64, worst of four conditions",
+        lambda: board.run([sys.executable, "-c", LARGE, "where"]).json()["ratio"],
+        2.0,
+    )
+    board.at_most(
+        "10,000 users over 1,000,000 items x 64, memory of the process, GB",
+        lambda: board.run([sys.executable, "-c", LARGE, "everybody"]).peak_mb / 1024,
+        2.0,
     )
     board.at_most("top-n, 10,000 items, somebody known, milliseconds", lambda: answer()["known"], 1.5)
     board.at_most("top-n, 10,000 items, somebody new with 50 likes, milliseconds", lambda: answer()["new"], 3.0)
