@@ -21,12 +21,20 @@ from numba import njit
 from likewise.data.interactions import Histories
 from likewise.models.few import solve_few, turned
 from likewise.models.link import Link
-from likewise.shapes import Floats
+from likewise.parallel import in_threads, thread_count
+from likewise.shapes import Floats, Offsets
 
 STEPS = 6
 """Gauss-Newton steps through a sigmoid; four reach float32 precision on ratings, two more are cheap."""
-DESCENTS = 2
-"""Conjugate-gradient steps of a row that is near its optimum already; two recover nine tenths of what the solve does at its best."""
+DESCENTS = 1
+"""Conjugate-gradient steps of a row that is near its optimum already; one recovers what a refit would find, and is cheapest."""
+ARRIVALS = 8
+"""Such steps of a row that begins at the population's."""
+
+BLOCK = 1 << 17
+"""Rows looked at together where all are too many in double precision."""
+SAMPLE = 1024
+"""Rows of the fixed side that tell how curved the problem is on average: it only decides how fast the steps arrive."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,13 +56,21 @@ class RowPrior:
 
         A unit of pseudo-rows keeps the covariance invertible when there are fewer rows than columns.
         """
-        trained = rows if counts is None or not (counts > 0).any() else rows[counts > 0]
-        trained = trained.astype(np.float64)
-        n, width = trained.shape
-        mean = trained.mean(0)
-        centred = trained - mean
-        scale = float((centred**2).mean()) if n > 1 else 1.0
-        covariance = (centred.T @ centred + max(scale, 1e-6) * np.eye(width)) / (n + 1)
+        places = np.arange(len(rows)) if counts is None or not (counts > 0).any() else np.flatnonzero(counts > 0)
+        parts = range(0, len(places), BLOCK)
+        mean = np.sum([rows[places[start : start + BLOCK]].sum(0, dtype=np.float64) for start in parts], 0) / len(places)
+        scatter = np.zeros((rows.shape[1], rows.shape[1]))
+        for start in parts:  # a copy of all rows in double precision would be the most that a large fit holds
+            centred = rows[places[start : start + BLOCK]] - mean
+            scatter += centred.T @ centred
+        return cls.of_moments(len(places), mean, scatter)
+
+    @classmethod
+    def of_moments(cls, n: int, mean: np.ndarray, scatter: np.ndarray) -> RowPrior:
+        """From `n` rows' mean [column] and the sum of their centred outer products [column, column]."""
+        width = len(mean)
+        scale = float(np.trace(scatter)) / (n * width) if n > 1 else 1.0
+        covariance = (scatter + max(scale, 1e-6) * np.eye(width)) / (n + 1)
         precision = np.linalg.inv(covariance)
         return cls(mean.astype(np.float32), ((precision + precision.T) / 2).astype(np.float32))
 
@@ -64,9 +80,9 @@ class RowPrior:
         return np.ascontiguousarray(np.linalg.inv(np.linalg.cholesky(self.precision.astype(np.float64))).T, np.float32)
 
     @cached_property
-    def turned_mean(self) -> Floats:
-        """The mean in the basis of `spread`, float32 [column]."""
-        return np.linalg.cholesky(self.precision.astype(np.float64)).T.astype(np.float32) @ self.mean
+    def unspread(self) -> Floats:
+        """The matrix that turns rows x into z, float32 [column, column]: z = x @ unspread."""
+        return np.linalg.cholesky(self.precision.astype(np.float64)).astype(np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +120,7 @@ def solve_rows(histories: Histories, design: Floats, offsets: Floats, prior: Row
         vectors = turned(design, histories.rows, prior.spread)
         entries, link_of = (*problem[:4], vectors, problem[5]), problem[8:]
         few = np.flatnonzero(~many)
-        solve_few(few, *entries, prior.turned_mean, np.ones((1, len(prior.mean)), np.float32), *link_of, steps, rows)
+        solve_few(few, *entries, prior.mean @ prior.unspread, np.ones((1, len(prior.mean)), np.float32), *link_of, steps, rows)
         rows[few] = rows[few] @ prior.spread.T
     return rows
 
@@ -121,22 +137,46 @@ def improve_rows(
     if not len(rows):
         return rows
     counts = np.bincount(histories.rows[histories.rows >= 0], minlength=len(design))
-    met = np.flatnonzero(counts)
-    used = design[met]
-    curvature = (used * (counts[met] / max(counts.sum(), 1)).astype(np.float32)[:, None]).T @ used
-    root = np.linalg.cholesky(prior.precision.astype(np.float64))
-    inverse = np.linalg.inv(root)
-    half = inverse @ curvature @ inverse.T
-    scales, turn = np.linalg.eigh((half + half.T) / 2)
-    into, back = root @ turn, inverse.T @ turn
-    turned = np.empty_like(design)
-    turned[met] = used @ back.astype(np.float32)
-    problem = _problem(histories, turned, offsets, prior, noise, link)
+    scales, axes = _curvature(design, counts, prior.spread)
+    basis, back = prior.spread @ axes, prior.unspread @ axes
+    problem = _problem(histories, turned(design, histories.rows, basis), offsets, prior, noise, link)
     entries, numbers = problem[:6], problem[8:]
-    start = np.ascontiguousarray(rows @ into, np.float32)
-    mean = np.asarray(prior.mean @ into, np.float32)
-    moved = _improve_rows(start, *entries, mean, np.maximum(scales, 0).astype(np.float32), *numbers, steps)
-    return np.asarray(moved @ back.T, np.float32)
+    start = np.ascontiguousarray(rows @ back)
+    mean, cuts = prior.mean @ back, even_cuts(histories.indptr, thread_count(None))
+
+    def work(piece: int) -> None:
+        _improve_rows(cuts[piece], cuts[piece + 1], start, *entries, mean, scales, *numbers, steps)
+
+    in_threads(work, len(cuts) - 1, None)
+    return np.asarray(start @ basis.T, np.float32)
+
+
+def even_cuts(indptr: Offsets, pieces: int) -> np.ndarray:
+    """Rows at which to cut histories into so many pieces of about as many entries; no result depends on where."""
+    return np.unique(np.append(np.searchsorted(indptr[:-1], np.linspace(0, indptr[-1], pieces + 1)[:-1]), len(indptr) - 1))
+
+
+def new_rows(histories: Histories, design: Floats, offsets: Floats, prior: RowPrior, noise: float, link: Link) -> Floats:
+    """Rows [batch, column] as `solve_rows` finds them, long histories by enough conjugate-gradient steps to be as good."""
+    long = histories.counts >= len(prior.mean)
+    if link.kind not in ("free", "clip") or not long.any():
+        return solve_rows(histories, design, offsets, prior, noise, link)
+    rows = np.tile(prior.mean, (len(histories), 1))
+    many, few = np.flatnonzero(long).astype(np.int32), np.flatnonzero(~long).astype(np.int32)
+    rows[few] = solve_rows(histories.take(few), design, offsets, prior, noise, link)
+    rows[many] = improve_rows(rows[many], histories.take(many), design, offsets, prior, noise, link, ARRIVALS)
+    return rows
+
+
+def _curvature(design: Floats, counts: np.ndarray, spread: Floats) -> tuple[Floats, Floats]:
+    """Eigenvalues and eigenvectors of the mean outer product of the designs met, in the basis of `spread`; of those met most, if many."""
+    most = np.flatnonzero(counts)
+    if len(most) > SAMPLE:
+        most = most[np.argpartition(-counts[most], SAMPLE)[:SAMPLE]]
+    some = design[most] @ spread
+    mean = (some * (counts[most] / max(counts[most].sum(), 1)).astype(np.float32)[:, None]).T @ some
+    scales, axes = np.linalg.eigh((mean + mean.T) / 2)
+    return np.maximum(scales, 0), axes
 
 
 def _problem(histories: Histories, design: Floats, offsets: Floats, prior: RowPrior, noise: float, link: Link) -> tuple[Any, ...]:
@@ -223,7 +263,7 @@ def _solve_rows(who, indptr, rows, ratings, weights, design, offsets, mean, prec
 @njit(cache=True, nogil=True, fastmath=True)
 def _descent(x, rows, ratings, weights, design, offsets, mean, alpha, squeezed, low, high, g, strength):  # type: ignore[no-untyped-def]
     """Writes the way down from a row into `g` and each entry's curvature into `strength`; the sum of the latter comes back."""
-    k = design.shape[1]
+    k = len(x)
     for a in range(k):
         g[a] = mean[a] - x[a]
     total = np.float32(0)
@@ -252,12 +292,14 @@ def _descent(x, rows, ratings, weights, design, offsets, mean, alpha, squeezed, 
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def _improve_rows(start, indptr, rows, ratings, weights, design, offsets, mean, scales, alpha, squeezed, low, high, steps):  # type: ignore[no-untyped-def]
-    k = design.shape[1]
-    out = start.copy()
+def _improve_rows(low_row, high_row, out, indptr, rows, ratings, weights, design, offsets, mean, scales, alpha, squeezed, low, high, steps):  # type: ignore[no-untyped-def]
+    k = out.shape[1]
     g, curvature, p, q = np.empty(k, np.float32), np.empty(k, np.float32), np.empty(k, np.float32), np.empty(k, np.float32)
-    strength = np.empty(np.max(np.diff(indptr)) if len(indptr) > 1 else 0, np.float32)
-    for person in range(len(indptr) - 1):
+    most = 0
+    for person in range(low_row, high_row):
+        most = max(most, indptr[person + 1] - indptr[person])
+    strength = np.empty(most, np.float32)
+    for person in range(low_row, high_row):
         x = out[person]
         first = indptr[person]
         n = indptr[person + 1] - first
@@ -294,7 +336,6 @@ def _improve_rows(start, indptr, rows, ratings, weights, design, offsets, mean, 
             before = after
             for a in range(k):
                 p[a] = g[a] * curvature[a] + share * p[a]
-    return out
 
 
 @njit(cache=True, nogil=True, fastmath=True)

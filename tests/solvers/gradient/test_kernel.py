@@ -19,9 +19,13 @@ def events(seed=0, weighted=False):
     return Interactions(users, items, N_USERS, N_ITEMS, ratings, rng.uniform(0.5, 2, EVENTS).astype(np.float32) if weighted else None)
 
 
+def counts(data):
+    return data.by_user.counts, data.by_item.counts
+
+
 def start(data, l2=0.03, power=0.5):
     parameters = start_tables(
-        Dot(factors=FACTORS, init="scaled"), data, Gradient(penalty=Penalty(l2=l2, power=power)), np.random.default_rng(1)
+        Dot(factors=FACTORS, init="scaled"), counts(data), Gradient(penalty=Penalty(l2=l2, power=power)), np.random.default_rng(1)
     )
     parameters.tables.user_lines[:, BIAS] = np.linspace(-0.3, 0.3, N_USERS)
     parameters.tables.item_lines[:, BIAS] = np.linspace(-0.2, 0.2, N_ITEMS)
@@ -175,5 +179,6 @@ def test_scores_are_the_equation():
 def test_rows_seen_seldom_are_held_more():
     users, items = np.array([0, 0, 0, 0, 1], np.int32), np.array([0, 1, 2, 3, 0], np.int32)
     data = Interactions(users, items, 2, 4, np.ones(5, np.float32))
-    lines = start_tables(Dot(factors=2), data, Gradient(penalty=Penalty(l2=0.1, power=0.5)), np.random.default_rng(0)).tables.user_lines
+    solver = Gradient(penalty=Penalty(l2=0.1, power=0.5))
+    lines = start_tables(Dot(factors=2), counts(data), solver, np.random.default_rng(0)).tables.user_lines
     np.testing.assert_allclose(lines[:, int(HOLD)], 0.1 * (np.array([4, 1]) / 2.5) ** -0.5, rtol=1e-6)

@@ -79,20 +79,17 @@ class Settling:
     def _settle(self, shard: int) -> None:
         rng = self.plan.random(3, shard)
         records = self._records(shard)
-        records = records[rng.permutation(len(records))]
         columns = {name: np.ascontiguousarray(records[name]) for name in self.plan.columns}
         del records
         columns["user"], columns["item"] = self.users.rank[columns["user"]], self.items.rank[columns["item"]]
         held = self._held(columns, rng)
-        entry: dict[str, Any] = {}
+        learned = np.arange(len(columns["user"])) if held is None else np.flatnonzero(~held)
+        entry = {"train": self._write(TRAIN.format(shard), columns, rng.permutation(learned), self.plan.side)}
         if held is not None:
-            entry["test"] = self._write(TEST.format(shard), {n: c[held] for n, c in columns.items()}, 1)
-            columns = {n: c[~held] for n, c in columns.items()}
-        entry["train"] = self._write(TRAIN.format(shard), columns, self.plan.side)
-        users, items = (np.bincount(columns[n], minlength=len(s.ids)) for n, s in (("user", self.users), ("item", self.items)))
+            entry["test"] = self._write(TEST.format(shard), columns, rng.permutation(np.flatnonzero(held)), 1)
         with self._lock:
-            self.users.counts[:] += users
-            self.items.counts[:] += items
+            for name, side in (("user", self.users), ("item", self.items)):
+                side.counts[:] += np.bincount(columns[name][learned], minlength=len(side.ids))
             self.files[shard] = entry
         (self.folder / SCATTERED.format(shard)).unlink()
         self.progress.add(sum(part["rows"] for part in entry.values()))
@@ -104,13 +101,13 @@ class Settling:
             return np.asarray(columns["time"] >= self.moment)  # an event without a time is before all
         return np.asarray(rng.random(len(columns["user"]), np.float32) < self.plan.test)
 
-    def _write(self, name: str, columns: dict[str, NDArray[Any]], side: int) -> dict[str, Any]:
+    def _write(self, name: str, columns: dict[str, NDArray[Any]], events: NDArray[np.int64], side: int) -> dict[str, Any]:
+        """Write these events, in this order within each cell of a grid of `side` blocks; what the manifest says of the file."""
+        starts = np.array([0, len(events)])
         if side > 1:
-            starts, order = cell_order(self.users.blocks[columns["user"]], self.items.blocks[columns["item"]], side)
-            columns = {n: column[order] for n, column in columns.items()}
-        else:
-            starts = np.array([0, len(columns["user"])])
-        digest = write_arrays(self.folder / name, {"starts": starts, **columns})
-        rows = len(columns["user"])
-        weight = float(columns["weight"].sum(dtype=np.float64)) if "weight" in columns else float(rows)
-        return {"file": name, "rows": rows, "weight": weight, "sha256": digest}
+            starts, order = cell_order(self.users.blocks[columns["user"][events]], self.items.blocks[columns["item"][events]], side)
+            events = events[order]
+        chosen = {n: column[events] for n, column in columns.items()}
+        digest = write_arrays(self.folder / name, {"starts": starts, **chosen})
+        weight = float(chosen["weight"].sum(dtype=np.float64)) if "weight" in chosen else float(len(events))
+        return {"file": name, "rows": len(events), "weight": weight, "sha256": digest}

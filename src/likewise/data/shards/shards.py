@@ -24,9 +24,7 @@ from likewise.parallel import in_threads
 from likewise.shapes import Floats, Mask, Offsets, Rows, Times
 
 KEPT = 2_000_000
-"""Events, drawn at random, that stand for all where all are too many."""
-BLOCK = 4_000_000
-"""Rows of a shard read at once, at most."""
+"""Events, drawn at random, that stand for all where they are more."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,21 +165,47 @@ class Shards:
         """All events of one shard, in its order on disk."""
         return _columns({name: self.files[number].read(name) for name in self.manifest["columns"]})
 
-    def sample(self, most: int = KEPT) -> Dataset:
-        """Events drawn at random over all ids: all of them where they are no more than `most`.
+    @cached_property
+    def kept(self) -> Dataset:
+        """Events that stand for all, and that a fitted model takes along as its history.
 
-        This is what a fitted model takes along as its history.
+        All of them where they are no more than `KEPT`; else so many drawn at random, and one more for each user and item that would
+        not occur.
         """
-        total, rng, parts = len(self), np.random.default_rng(0), []
-        left = min(most, total)
-        for number, entry in enumerate(self.manifest["shards"]):  # shards are random samples themselves
+        return self.dataset(list(self._covering(KEPT)), len(self) > KEPT)
+
+    def sample(self, most: int) -> Dataset:
+        """Events drawn at random over all ids: all of them where they are no more than `most`."""
+        parts, left = [], min(most, len(self))
+        for number, chosen in self._some(left):
+            parts.append(self.shard(number).at(chosen))
+        return self.dataset(parts, len(self) > most)
+
+    def _some(self, most: int) -> Iterator[tuple[int, NDArray[np.int64]]]:
+        """Shards, which are random samples themselves, and events of them, until there are `most`."""
+        rng = np.random.default_rng(0)
+        for number, entry in enumerate(self.manifest["shards"]):
             rows = int(entry[self.part]["rows"])
-            if left <= 0:
-                break
-            found = self.shard(number)
-            parts.append(found if rows <= left else found.at(np.sort(rng.permutation(rows)[:left])))
-            left -= rows
-        return self.dataset(parts, total > most)
+            if most <= 0:
+                return
+            yield number, np.arange(rows) if rows <= most else np.sort(rng.permutation(rows)[:most])
+            most -= rows
+
+    def _covering(self, most: int) -> Iterator[Columns]:
+        chosen = dict(self._some(most))
+        missing = [counts > 0 for counts in self.counts] if self.part == "train" else []
+        for number, columns in enumerate(self.each()):
+            keep = np.zeros(len(columns), np.bool_)
+            keep[chosen.get(number, [])] = True
+            for rows, lacking in zip((columns.users, columns.items), missing, strict=False):
+                lacking[rows[keep]] = False
+                first = np.full(len(lacking), -1, np.int64)
+                first[rows[::-1]] = np.arange(len(rows))[::-1]  # the last one written stays: the first of each row
+                keep[first[lacking & (first >= 0)]] = True
+                lacking[first >= 0] = False
+            yield columns.at(keep)
+            if number >= max(chosen, default=0) and not any(lacking.any() for lacking in missing):
+                return
 
     def resident(self) -> Dataset:
         """All events in memory."""
@@ -213,7 +237,7 @@ class Shards:
         source = self.manifest["source"]
         report = Report(source["name"], source["rows"], len(self), self.manifest["asked"]["columns"])
         if sampled:
-            report = report.with_notes(f"{len(events):,} events, drawn at random, stand for all {len(self):,}")
+            report = report.with_notes(f"{len(events):,} events stand for all {len(self):,}")
         return Dataset(events, self.users, self.items, stated_range=self.rating_range, report=report, **tables)
 
     def _interactions(self, parts: list[Columns]) -> Interactions:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -14,13 +13,9 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from likewise.errors import ArtifactError
+from likewise.solvers.gradient.identity import fingerprint as fingerprint
 
 NAME = "gradient.safetensors"
-
-
-def fingerprint(*parts: Any) -> str:
-    """A digest of settings, data and seed: a checkpoint resumes only the fit that wrote it."""
-    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def save(folder: str, tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:

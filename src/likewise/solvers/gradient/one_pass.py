@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import deque
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import nullcontext
 from time import perf_counter
 from typing import Any
@@ -17,21 +18,23 @@ from typing import Any
 import numpy as np
 
 from likewise.data.dataset import Dataset
+from likewise.data.shards.progress import peak_megabytes
+from likewise.data.shards.shards import Shards
 from likewise.errors import DivergedError, InputError
 from likewise.models.dot import Dot, FittedDot
 from likewise.models.link import Link
 from likewise.models.networks.base import through
 from likewise.parallel import thread_count
-from likewise.shapes import Floats
 from likewise.solvers.base import Event, Fit, Run
 from likewise.solvers.clock import CompileClock
 from likewise.solvers.gradient import schedules
-from likewise.solvers.gradient.grid import lay_out, side_for
 from likewise.solvers.gradient.held_out import HeldOut
 from likewise.solvers.gradient.kernel import BIAS, FREE, LOGISTIC, SIGMOID, Pace, descend, descend_pairs
 from likewise.solvers.gradient.settings import Gradient, Negatives
 from likewise.solvers.gradient.steps import Adagrad, Plateau
-from likewise.solvers.gradient.tables import Average, Parameters, own_items, start_tables
+from likewise.solvers.gradient.stops import Stops
+from likewise.solvers.gradient.supply import Known, Stratum, supply_for, watched
+from likewise.solvers.gradient.tables import Average, Parameters, start_tables
 
 log = logging.getLogger("likewise")
 
@@ -40,7 +43,7 @@ PARTS = 4
 ADVICE = "lower the learning rate or warm up (schedule.warmup)"
 
 
-def fit(model: Dot, data: Dataset, run: Run, solver: Gradient) -> Fit:
+def fit(model: Dot, data: Dataset | Shards, run: Run, solver: Gradient) -> Fit:
     """Train the dot product on `data`.
 
     Raises
@@ -60,12 +63,11 @@ def fit(model: Dot, data: Dataset, run: Run, solver: Gradient) -> Fit:
 class OnePass:
     """A fit under way."""
 
-    def __init__(self, model: Dot, data: Dataset, run: Run, solver: Gradient) -> None:
-        self.model, self.run, self.solver, self.events = model, run, solver, data.interactions
-        if not len(data):
-            raise InputError("there is nothing to learn from: the training data has no rows")
+    def __init__(self, model: Dot, data: Dataset | Shards, run: Run, solver: Gradient) -> None:
+        self.model, self.run, self.solver = model, run, solver
+        self.known = Known.of(data)
         self.rng = np.random.default_rng(run.seed)
-        self.targets, self.link, self.mean = self._goal(data)
+        self.link, self.mean = self._goal()
         self.negatives = self._negatives()
         self.parameters = start_tables(model, self.known.counts, solver, self.rng, run.starts)
         likes = solver.loss.name == "bpr" or (solver.loss.name == "bce" and self.known.likes)
@@ -74,48 +76,54 @@ class OnePass:
         self.average = Average(solver.averaging.swa)
         self.held_out = self._held_out(data)
         self.history: list[Event] = []
-        self.notes: list[str] = ["the one-pass kernel writes no checkpoints"] if run.checkpoint else []
+        self.notes: list[str] = []
         self.best: tuple[float, int, Parameters] | None = None
         self.good = self.parameters.copy()
         self.drop, self.since_drop, self.finished = 1.0, 0, False
+        self.stops = Stops(run.checkpoint, [model.settings, solver.settings, run.seed, data.fingerprint] if run.checkpoint else [])
 
     # ---- what is learned ------------------------------------------------------------------------------------------------------
 
-    def _goal(self, data: Dataset) -> tuple[Floats, Link, float]:
-        """Targets, link and mean of the loss."""
-        name, ratings = self.solver.loss.name, self.events.ratings
-        ones = np.ones(len(self.events), np.float32)
+    def _goal(self) -> tuple[Link, float]:
+        """Link and mean of the loss."""
+        name, known = self.solver.loss.name, self.known
         if name == "bpr":
-            return ones, Link("free"), 0.0
+            return Link("free"), 0.0
         if name == "bce":
-            return ones if ratings is None or all_alike(ratings) else ratings, Link("logistic"), 0.0
-        if ratings is None:
+            return Link("logistic"), 0.0
+        if known.ratings is None:
             raise InputError("loss 'mse' needs ratings and the data has none; for likes take 'bpr' or 'bce'")
-        link = self.model.link(self.events, data.stated_range)
-        return ratings, link, through(link, float(ratings.mean()))
+        link = self.model.link(known.events, known.limits)
+        return link, through(link, known.ratings[2])
 
     def _negatives(self) -> int:
         wanted, loss = self.solver.negatives, self.solver.loss.name
-        ratings = self.events.ratings
-        if wanted is None and (loss == "bpr" or (loss == "bce" and (ratings is None or all_alike(ratings)))):
+        if wanted is None and (loss == "bpr" or (loss == "bce" and self.known.likes)):
             wanted = Negatives()
         return 0 if wanted is None else int(wanted.ratio)
 
-    def _held_out(self, data: Dataset) -> HeldOut | None:
+    def _held_out(self, data: Dataset | Shards) -> HeldOut | None:
         if self.run.valid is None:
             return None
-        rows = self.run.valid.over(data).interactions
+        asked = "" if self.solver.stopping is None else self.solver.stopping.metric
+        rows, train = watched(data, self.run.valid, not self._rated or asked.startswith("ndcg"))
         if not len(rows):
             log.warning("no validation row has a known user and item; nothing is watched")
             return None
-        return HeldOut(rows, self.events, self.link)
+        return HeldOut(rows, train, self.link)
+
+    @property
+    def _rated(self) -> bool:
+        """Whether the loss predicts what was given."""
+        return self.solver.loss.name == "mse" or (self.solver.loss.name == "bce" and not self.negatives)
 
     # ---- epochs ---------------------------------------------------------------------------------------------------------------
 
     def run_epochs(self) -> None:
         """Train until the epochs are over, the error has stopped falling, or someone asks to stop."""
+        self._resume()
         started = perf_counter()
-        threads = min(thread_count(self.run.threads), self.side)
+        threads = min(thread_count(self.run.threads), self.supply.side)
         try:
             with ThreadPoolExecutor(threads) if threads > 1 else nullcontext() as pool:
                 while len(self.history) < self.solver.epochs and not self.finished:
@@ -140,61 +148,67 @@ class OnePass:
         self._keep_best(event)
         event |= {
             "rate": self._rate(epoch + 0.5),
-            "rows_per_second": len(self.events) / (now - begun),
+            "rows_per_second": self.known.n / (now - begun),
+            "peak_mb": peak_megabytes(),
             "seconds": perf_counter() - started,
             "left": (perf_counter() - started) / (epoch + 1) * (self.solver.epochs - epoch - 1),
         }
         self.history.append(event)
         self.good = self.parameters.copy()
         self._after(event)
+        self.stops.at(self, len(self.history))
 
     def _train(self, epoch: int, pool: ThreadPoolExecutor | None) -> float:
         """Mean loss of an epoch."""
-        if self.negatives and epoch:  # negatives come from the event's own block of items, so the blocks must change
-            self.grid = lay_out(self.events, self.targets, self.side, self.rng)
-        parts = -(-PARTS // self.side)
-        losses = np.zeros((self.side * parts, self.side))
+        side = self.supply.side
+        parts = -(-PARTS // side)
+        first, losses = self.stops.begin(self.rng, np.zeros((side * parts, side)))
 
-        def learn(step: int, block: int, earlier: Sequence[Future[None]] = ()) -> None:
+        def learn(step: int, block: int, stratum: Stratum, earlier: Sequence[Future[None]] = ()) -> None:
             for done in earlier:
                 done.result()
-            losses[step, block] = self._learn(step // parts, block, step % parts, parts, epoch, self._pace(epoch + step / len(losses)))
+            losses[step, block] = self._learn(stratum, block, (step // parts, step % parts, parts), epoch, epoch + step / len(losses))
 
-        before: list[Future[None]] = []
-        for step in range(len(losses)):
-            if pool is None:
-                for block in range(self.side):
-                    learn(step, block)
-            else:  # no thread waits for a whole stratum: a block may begin when the last ones of its users and of its items are done
-                earlier = [{before[block], before[(block + 1) % self.side]} if before else set() for block in range(self.side)]
-                before = [pool.submit(learn, step, block, tuple(earlier[block])) for block in range(self.side)]
-        for done in before:
-            done.result()
+        steps: deque[list[Future[None]]] = deque(maxlen=2)
+        for place, stratum in enumerate(self.supply.strata(epoch, first), first):
+            for step in range(place * parts, (place + 1) * parts):
+                if pool is None:
+                    for block in range(side):
+                        learn(step, block, stratum)
+                else:  # no thread waits for a whole stratum: a block may begin when the last ones of its users and of its items are done
+                    before = steps[-1] if steps else []
+                    earlier = [{before[block], before[(block + 1) % side]} if before else set() for block in range(side)]
+                    wait(steps[0] if len(steps) == 2 else [])  # and none runs further ahead, as strata take memory
+                    steps.append([pool.submit(learn, step, block, stratum, tuple(earlier[block])) for block in range(side)])
+            if self.stops.due() and place + 1 < side:
+                settle(steps)
+                self.stops.at(self, epoch, place + 1, losses)
+        settle(steps)
         loss = float(losses.sum()) / self._weight()
         if not math.isfinite(loss) or not self.parameters.finite():
             self._diverged(epoch)
         return loss
 
-    def _learn(self, stratum: int, block: int, part: int, parts: int, epoch: int, pace: Pace) -> float:
-        """Sum of the losses of a part of a block."""
-        span, choices = self.grid.block(stratum, block)
-        first, events = span.start, span.stop - span.start
+    def _learn(self, stratum: Stratum, block: int, place: tuple[int, int, int], epoch: int, when: float) -> float:
+        """Sum of the losses of a part of a block; `place` is the stratum's number, the part and the number of parts."""
+        number, part, parts = place
+        first, events = int(stratum.starts[block]), int(stratum.starts[block + 1] - stratum.starts[block])
         span = slice(first + events * part // parts, first + events * (part + 1) // parts)
-        grid, tables = self.grid, self.parameters.tables
+        tables, pace = self.parameters.tables, self._pace(when)
         state = np.zeros(1, np.uint64)
         if self.negatives:
-            state[:] = np.random.SeedSequence([self.run.seed, epoch, stratum, block, part]).generate_state(1, np.uint64)
-        draw = (choices, *self.own, state)
-        weights = grid.weights[span] if len(grid.weights) else grid.weights
+            state[:] = np.random.SeedSequence([self.run.seed, epoch, number, block, part]).generate_state(1, np.uint64)
+        draw = (stratum.choices[block], *stratum.own, state)
+        weights = stratum.weights[span] if len(stratum.weights) else stratum.weights
+        users, items = stratum.users[span], stratum.items[span]
         if self.solver.loss.name == "bpr":
-            return float(descend_pairs(grid.users[span], grid.items[span], weights, tables, pace, draw, self.negatives))
-        return float(descend(grid.users[span], grid.items[span], grid.targets[span], weights, tables, pace, draw, self.negatives))
+            return float(descend_pairs(users, items, weights, tables, pace, draw, self.negatives))
+        return float(descend(users, items, stratum.targets[span], weights, tables, pace, draw, self.negatives))
 
     def _weight(self) -> float:
         """What the sum of losses is divided by: steps taken, by their weight."""
         steps = self.negatives if self.solver.loss.name == "bpr" else 1 + self.negatives
-        weights = self.events.weights
-        return max((len(self.events) if weights is None else float(weights.sum(dtype=np.float64))) * steps, 1e-12)
+        return max(self.known.weight * steps, 1e-12)
 
     def _pace(self, when: float) -> Pace:
         kind = {"sigmoid": SIGMOID, "logistic": LOGISTIC}.get(self.link.kind, FREE)
@@ -217,9 +231,8 @@ class OnePass:
     def _measure(self) -> dict[str, float]:
         if self.held_out is None:
             return {}
-        rated = self.solver.loss.name == "mse" or (self.solver.loss.name == "bce" and not self.negatives)
         asked = [] if self.solver.stopping is None else [self.solver.stopping.metric]
-        names = dict.fromkeys([*(["rmse", "mae"] if rated else ["ndcg@10"]), *asked])
+        names = dict.fromkeys([*(["rmse", "mae"] if self._rated else ["ndcg@10"]), *asked])
         return {f"valid_{n}": v for n, v in self.held_out.measure(self._answering.tables, self.mean, list(names)).items()}
 
     def _watched(self, event: Event) -> float:
@@ -258,10 +271,20 @@ class OnePass:
     def fitted(self) -> FittedDot:
         """The model of the parameters as they stand."""
         p, q, a, c = self.parameters.tables
-        k = self.model.factors
-        return FittedDot.trained(
-            self.model, p[:, :k].copy(), q[:, :k].copy(), a[:, BIAS].copy(), c[:, BIAS].copy(), self.mean, self.link, self.events
-        )
+        k, known = self.model.factors, self.known
+        biases = a[:, BIAS].copy(), c[:, BIAS].copy()
+        return FittedDot.trained(self.model, p[:, :k], q[:, :k], *biases, self.mean, self.link, known.events)
+
+    def _resume(self) -> None:
+        found = self.stops.load(self.parameters)
+        if found is None:
+            return
+        about, self.average.mean, best = found
+        self.history, self.notes, self.average.count = about["history"], about["notes"], about["count"]
+        self.best = None if best is None else (about["best"][0], about["best"][1], best)
+        (self.drop, self.since_drop), self.finished = about["drop"], about["finished"]
+        self.rng.bit_generator.state = about["random"]
+        self.good = self.parameters.copy()
 
     def _diverged(self, epoch: int) -> None:
         self.parameters = self.good if self.best is None else self.best[2]
@@ -269,6 +292,8 @@ class OnePass:
         raise DivergedError(message, Fit(self.fitted(), self.history, notes=self.notes))
 
 
-def all_alike(ratings: Floats) -> bool:
-    """Whether ratings say nothing but that something happened, or are not probabilities."""
-    return bool((ratings == ratings[0]).all()) or float(ratings.min()) < 0 or float(ratings.max()) > 1
+def settle(steps: Iterable[list[Future[None]]]) -> None:
+    """Wait for all blocks of these steps; the first error is raised again."""
+    for step in steps:
+        for done in step:
+            done.result()
