@@ -30,8 +30,10 @@ from likewise.solvers.inner import Inner, search
 log = logging.getLogger("likewise")
 
 UNOBSERVED = (0.003, 0.006, 0.0125, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.8)
-STRENGTH = (0.7, 1.0, 1.5, 2.5, 3.5, 5.0, 7.0, 9.0, 12.0, 16.0)
+STRENGTH = (0.2, 0.4, 0.7, 1.0, 1.5, 2.5, 3.5, 5.0, 7.0, 9.0, 12.0, 16.0)
 """Penalty that a person without likes would have, l2 * unobserved * items: its best value differs least between data sets."""
+MOST_AT_FIRST = 0.05
+"""l2 that the search begins at, at most: in a small catalogue the usual strength holds every row at zero, from where no step is uphill."""
 RATINGS_L2 = 0.05
 SEARCH_SWEEPS = 5
 
@@ -134,7 +136,9 @@ class ALS(Solver):
             scores = [inner.judge(quick._likes(model, inner.data.interactions, rule, quiet, []), run.threads) for inner in splits]
             return float(np.mean(scores))
 
-        start = {"unobserved": 0.2 if self.unobserved is None else self.unobserved, "strength": 7.0}
+        unobserved = 0.2 if self.unobserved is None else self.unobserved
+        gentle = [s for s in STRENGTH if s <= 7.0 and s <= MOST_AT_FIRST * unobserved * data.n_items]
+        start = {"unobserved": unobserved, "strength": max(gentle, default=STRENGTH[0])}
         best, trials = search(axes, start, judge)
         chosen = replace(settings(best), sweeps=self.sweeps)
         note = f"unobserved={chosen.unobserved:g} and l2={chosen.l2:g} chosen among {len(trials)} on an inner split"

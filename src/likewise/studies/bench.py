@@ -25,7 +25,7 @@ from likewise.data.readers import read, read_pairs
 from likewise.data.tables import write_table
 from likewise.data.vocabulary import Vocabulary
 from likewise.errors import InputError
-from likewise.evaluation.evaluate import Asked, evaluate
+from likewise.evaluation.evaluate import Asked, evaluate, rates
 from likewise.evaluation.held import held_out
 from likewise.evaluation.protocol import protocol as named_protocol
 from likewise.evaluation.rating import mae, rmse
@@ -33,6 +33,7 @@ from likewise.evaluation.result import Evaluation
 from likewise.models.base import FittedModel
 from likewise.recommender import Recommender
 from likewise.studies.fit import fit
+from likewise.studies.presets import load_preset
 
 PROTOCOLS = ("full", "loo99", "cold-items")
 
@@ -73,14 +74,17 @@ def bench(
     rec = fit(train, preset, seed=seed, changes=changes, watch=watch)
     record: dict[str, Any] = {"preset": preset, "seed": seed, "n_train": len(train), "n_test": rows.height}
     record |= {"fit_seconds": rec.notes["fit_seconds"], "compile_seconds": rec.notes["compile_seconds"]}
-    record |= measure_ratings(rec, rows, predictions)
+    record |= measure_ratings(rec, rows, predictions, rates(rec.fitted) or load_preset(preset).task != "list")
     if rank or protocol != "full":
         record |= measure_lists(rec, Dataset.of(rows, files.context), protocol)
     return record | {"wall_seconds": process_age(), "peak_mb": peak_megabytes()}
 
 
-def measure_ratings(rec: Recommender, rows: pl.DataFrame, predictions: Path | None = None) -> dict[str, Any]:
-    """Errors of the predicted ratings, clipped to the range of the training ratings, and of their distribution."""
+def measure_ratings(rec: Recommender, rows: pl.DataFrame, predictions: Path | None = None, rated: bool = True) -> dict[str, Any]:
+    """Errors of the predicted ratings, clipped to the range of the training ratings, and of their distribution.
+
+    Where the scores are no ratings (not `rated`), only how long they took and how many ids were unknown.
+    """
     start = perf_counter()
     scored = rec.answers.predictions(rows, "mean")
     limits = rec.data.rating_range
@@ -92,7 +96,7 @@ def measure_ratings(rec: Recommender, rows: pl.DataFrame, predictions: Path | No
         out = rows.select("user_id", "item_id").with_columns(pl.Series("prediction", predicted), scored["source"])
         write_table(out, predictions)
     record: dict[str, Any] = {"predict_seconds": seconds, "n_cold": int((scored["source"] != "known").sum())}
-    if "rating" not in rows.columns or rows["rating"].null_count() == rows.height or not rec.data.explicit:
+    if not rated or "rating" not in rows.columns or rows["rating"].null_count() == rows.height or not rec.data.explicit:
         return record
     actual = rows["rating"].cast(pl.Float32).to_numpy()
     record |= {"rmse": rmse(predicted, actual), "mae": mae(predicted, actual)}
