@@ -23,6 +23,7 @@ from likewise.errors import InputError, UnknownIdError
 from likewise.models.base import FittedModel
 from likewise.models.popularity import Popularity
 from likewise.ranking.catalogue import Catalogue
+from likewise.ranking.doubt import RankBy, check_rank_by, rank_by_lower, rank_by_sample
 from likewise.ranking.filters import Filters, compile_filters, hidden, rank_filtered
 from likewise.ranking.rerank import Rerank, Signals
 from likewise.ranking.shown import Moment, Shown, seconds_of
@@ -50,12 +51,15 @@ class ListRequest:
     cold: Cold = "popular"
     rerank: Rerank | None = None
     shown: Shown | None = None
+    rank_by: RankBy = "mean"
+    seed: int | None = None
 
     def __post_init__(self) -> None:
         if self.k < 1:
             raise InputError(f"k must be at least 1; got {self.k}")
         if self.cold not in ("popular", "mean", "raise"):
             raise InputError(f"cold must be 'popular', 'mean' or 'raise'; got {self.cold!r}")
+        check_rank_by(self.rank_by, self.filters, self.rerank)
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,6 +108,10 @@ class Answers:
     def ranked(self, people: Any, k: int, exclude: CSR | None, ask: ListRequest, histories: Histories, popular: bool = False) -> TopK:
         """Lists of people as the request wants them, from the model or (`popular`) from popularity."""
         rerank = ask.rerank
+        if not popular and ask.rank_by == "lower":
+            return rank_by_lower(self.fitted, people, k, exclude, ask.filters)
+        if not popular and ask.rank_by == "sample":
+            return rank_by_sample(self.fitted, people, k, exclude, ask.filters, np.random.default_rng(ask.seed))
         if self.index is not None and not popular and (rerank is None or rerank.plain) and ask.filters.caps is None:
             return self.index.top_k(people, k, exclude, ask.filters.allowed)
         if rerank is None or rerank.plain:
@@ -189,7 +197,7 @@ class Answers:
             frames.append(self.list_frame(np.flatnonzero(mask), ranked, source))
         if not frames:
             frames = [self.list_frame(np.empty(0, np.int64), _no_lists(), "known")]
-        frame = pl.concat(frames).sort("position", "rank", maintain_order=True)
+        frame = pl.concat(frames, how="diagonal").sort("position", "rank", maintain_order=True)
         users = ids.gather(frame["position"]) if len(ids) else pl.Series("user_id", [], dtype=self.data.users.ids.dtype)
         return frame.drop("position").insert_column(0, users.alias("user_id"))
 
@@ -222,10 +230,12 @@ class Answers:
         names = self.titles.names(items)
         if names is not None:
             columns["title"] = names
-        score = self.fitted.link.respond(ranked.scores[place, rank])
-        return pl.DataFrame(
-            {**columns, "score": score, "rank": (rank + 1).astype(np.int32), "source": pl.Series([source] * len(items), dtype=pl.String)}
-        )
+        columns["score"] = self.fitted.link.respond(ranked.scores[place, rank])
+        columns["rank"] = (rank + 1).astype(np.int32)
+        columns["source"] = pl.Series([source] * len(items), dtype=pl.String)
+        if ranked.propensities is not None:
+            columns["propensity"] = ranked.propensities[place, rank]
+        return pl.DataFrame(columns)
 
     def item_frame(self, rows: Rows, **columns: Any) -> pl.DataFrame:
         """Items in order: item_id, title where known, the columns given, rank."""

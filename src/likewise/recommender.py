@@ -26,6 +26,7 @@ from likewise.people.side_by_side import SideBySide, side_by_side
 from likewise.people.update import update
 from likewise.people.visitor import Visitor, visitor
 from likewise.people.visitors import Visitors, visitors
+from likewise.ranking.doubt import RankBy
 from likewise.ranking.shown import Moment
 from likewise.solvers.base import Event, Run, Solver, check_fits_together, starts_from
 from likewise.solvers.closed_form import ClosedForm
@@ -176,6 +177,8 @@ class Recommender:
         shown_days: float | None = None,
         cold: Cold = "popular",
         rerank: Any = None,
+        rank_by: RankBy = "mean",
+        seed: int | None = None,
         explain: bool = False,
         to: str | Path | None = None,
     ) -> Any:
@@ -190,16 +193,16 @@ class Recommender:
         caps : at most so many a value of a column, such as `{"director": 2}`.
         filter_seen : leave out what the user has rated.
         at : when the list is shown, for items with `available_from` or `available_until`; a date, a datetime, text or seconds; None is now.
-        shown : frame of user_id and item_id: what they were shown lately, left out too.
-        shown_days : with it, only what was shown (column timestamp) in so many days before `at`.
+        shown, shown_days : frame of user_id and item_id, shown lately and left out too; only so many days before `at` (column timestamp).
         cold : what an unknown user gets: "popular" items, the "mean" person's list, or "raise".
         rerank : a `Rerank` with its knobs (diversity, popularity, ...), or None.
+        rank_by, seed : "mean"; of a posterior "lower" (a deviation below it) or "sample" (Thompson sampling, with a column `propensity`).
         explain : add a column `because` with the reason for each item, in words.
         to : Parquet file to write the lists to, block by block; the path comes back.
         """
         filters = self.answers.filters(where, allow, deny, caps, at)
         values, single = (self.data.users.ids, False) if users is None else as_list(users)
-        ask = ListRequest(k, filters, filter_seen, cold, rerank, self.answers.shown(shown, at, shown_days))
+        ask = ListRequest(k, filters, filter_seen, cold, rerank, self.answers.shown(shown, at, shown_days), rank_by, seed)
         if to is not None:
             return self.answers.write_lists(values, ask, Path(to))
         frame = self.answers.lists(values, ask)
@@ -344,9 +347,8 @@ class Recommender:
         """The same recommender, its plain lists made from an approximate index, for catalogues too large to score whole (extra `ann`).
 
         What the index misses is measured at lists of k: `answers.index.recall`, and in the manifest of a saved model. Lists with caps
-        or re-ranking are still scored whole; learning more drops the index. For the other arguments see `ItemIndex.build`.
-
-        Raises InputError for a model whose scores are no dot product.
+        or re-ranking are still scored whole; learning more drops the index. For the other arguments see `ItemIndex.build`. A model
+        whose scores are no dot product is refused.
         """
         from likewise.ranking.ann import index_of
 
@@ -369,8 +371,7 @@ class Recommender:
 
         saved = load(folder, verify)
         rec = cls(saved.model, saved.solver)
-        rec._answers = Answers(saved.fitted, saved.data, saved.index)
-        rec.notes = dict(saved.notes)
+        rec._answers, rec.notes = Answers(saved.fitted, saved.data, saved.index), dict(saved.notes)
         return rec
 
     # ---- inside --------------------------------------------------------------------------------------------------------------

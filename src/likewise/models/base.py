@@ -197,6 +197,15 @@ class FittedModel(ABC, Generic[P]):
             return self.with_items(rows, histories, features)
         return self.with_people(rows, self.fold_in(histories, features))
 
+    @property
+    def n_draws(self) -> int:
+        """Plausible sets of parameters that the model holds; 0 for models that give a point."""
+        return 0
+
+    def one_draw(self, people: P, draw: int) -> tuple[FittedModel[P], P]:
+        """The model of one plausible set of parameters alone, and these people under it."""
+        raise NotImplementedError
+
     def row_models(self) -> list[RowModel]:
         """What ratings tell of a person's row, one model a draw, for choosing questions; empty where a person is no such row."""
         return []

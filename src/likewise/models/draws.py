@@ -104,6 +104,13 @@ class FieldDraws:
     def n_draws(self) -> int:
         return int(self.rows.shape[1])
 
+    def of_draw(self, draw: int) -> FieldDraws:
+        """One draw alone."""
+        one = slice(draw, draw + 1)
+        features, history = (None if a is None else a[:, one] for a in (self.features, self.history))
+        usual = (None if a is None else a[one] for a in (self.usual_features, self.usual_history))
+        return FieldDraws(self.rows[:, one], self.mean[one], self.precision[one], self.scale, self.echo, features, history, *usual)
+
     def take(self, rows: Rows) -> Floats:
         """Rows under each draw, float32 [batch, draw, width]; row -1 is the prior mean."""
         taken = self.rows[rows].astype(np.float32)

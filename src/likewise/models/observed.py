@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self, get_args
 
 import numpy as np
@@ -40,6 +40,11 @@ class Observed:
     alpha: Floats
     levels: Floats | None = None
     cuts: Floats | None = None
+
+    def of_draw(self, draw: int) -> Observed:
+        """Under one draw alone."""
+        one = slice(draw, draw + 1)
+        return replace(self, alpha=self.alpha[one], cuts=None if self.cuts is None else self.cuts[one])
 
     @property
     def is_levels(self) -> bool:

@@ -125,11 +125,20 @@ class FittedPosterior(FittedModel[Floats]):
         scale = np.exp(people[:, -TAIL]) * self.items.scales(items)
         return self.observed.predictive(self.draws_of_pairs(people, items, context), scale)
 
-    def vectors_of_draw(self, draw: int) -> tuple[Floats, Floats]:
-        """Users [user, k + 2] and items [item, k + 2] of one draw: one plausible model, for Thompson sampling."""
-        users = self.users.rows[:, draw].astype(np.float32)
-        items = self.item_vectors[:, :-TAIL].reshape(self.n_items, self.n_draws, -1)[:, draw] * np.float32(self.n_draws)
-        return np.column_stack([users, np.ones(len(users), np.float32)]), items
+    def one_draw(self, people: Floats, draw: int) -> tuple[FittedPosterior, Floats]:
+        """The model of one draw alone, and these people under it: one plausible model, for Thompson sampling."""
+        contexts = {name: rows.of_draw(draw) for name, rows in self.contexts.items()}
+        usual = {name: rows[draw : draw + 1] for name, rows in self.usual.items()}
+        model = replace(
+            self,
+            users=self.users.of_draw(draw),
+            items=self.items.of_draw(draw),
+            observed=self.observed.of_draw(draw),
+            contexts=contexts,
+            usual=usual,
+        )
+        width = (people.shape[1] - TAIL) // self.n_draws
+        return model, np.hstack([people[:, draw * width : (draw + 1) * width], people[:, -TAIL:]])
 
     # ---- reasons -------------------------------------------------------------------------------------------------------------
 

@@ -47,11 +47,14 @@ class TopK:
         Their scores; minus infinity behind the end.
     counts : int64 [batch]
         Length of each list.
+    propensities : float32 [batch, k] or None
+        Chance of each item to have been on the list, where lists are drawn by chance.
     """
 
     items: Rows
     scores: Floats
     counts: Offsets
+    propensities: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.items)
