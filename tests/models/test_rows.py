@@ -5,7 +5,7 @@ import pytest
 
 from likewise.data.interactions import Histories
 from likewise.models.link import Link
-from likewise.models.rows import RowPrior, improve_rows, shares, solve_rows
+from likewise.models.rows import RowPrior, even_cuts, improve_rows, new_rows, shares, solve_rows
 
 NOISE = 0.5
 
@@ -69,3 +69,20 @@ def test_shares_add_up_and_removing_an_entry_changes_about_its_share(problem):
         predicted.append(-entries.sum(1)[strongest])
         actual.append(item @ (without - row))
     assert np.corrcoef(predicted, actual)[0, 1] > 0.85
+
+
+def test_new_rows_are_the_solve_however_long_the_history(problem):
+    histories, design, levels, prior = problem
+    for link, offsets in ((Link("clip", 1, 5), levels), (Link("sigmoid", -5.0, 12.0), levels - 3)):
+        solved = solve_rows(histories, design, offsets, prior, NOISE, link)
+        np.testing.assert_allclose(new_rows(histories, design, offsets, prior, NOISE, link), solved, atol=2e-2)
+
+
+def test_cuts_cover_every_row_once():
+    indptr = np.array([0, 0, 10, 10, 30, 31, 31])
+    for pieces in (1, 2, 5, 20):
+        cuts = even_cuts(indptr, pieces)
+        assert cuts[0] == 0
+        assert cuts[-1] == 6
+        assert (np.diff(cuts) > 0).all()
+    assert even_cuts(np.array([0, 0, 0]), 3).tolist() == [0, 2]

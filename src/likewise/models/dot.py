@@ -23,7 +23,7 @@ from likewise.errors import InputError
 from likewise.models.base import Arrays, Context, FittedModel, Model, Parts, Side, dot_rows
 from likewise.models.levels import grown
 from likewise.models.link import Link
-from likewise.models.rows import DESCENTS, RowModel, RowPrior, bias_errors, improve_rows, shares, solve_rows
+from likewise.models.rows import RowModel, RowPrior, bias_errors, improve_rows, new_rows, shares, solve_rows
 from likewise.shapes import Floats, Rows
 
 Output = Literal["sigmoid", "clip", "free", "logistic"]
@@ -195,7 +195,7 @@ class FittedDot(FittedModel[Floats]):
         return replace(self, item_factors=np.ascontiguousarray(longer[:, :-1]), item_bias=longer[:, -1].copy())
 
     def refined(self, side: Side, rows: Rows, histories: Histories, features: CSR | None = None) -> Self:
-        """Rows move by a few conjugate-gradient steps from where they are; new ones by more, from the population's row."""
+        """Rows move by a conjugate-gradient step from where they are; new ones are found from the population's row."""
         users = side == "user"
         factors, bias, prior = (
             (self.user_factors, self.user_bias, self.user_prior) if users else (self.item_factors, self.item_bias, self.item_prior)
@@ -206,11 +206,7 @@ class FittedDot(FittedModel[Floats]):
         values = np.empty((len(rows), table.shape[1]), np.float32)
         places = np.flatnonzero(old).astype(np.int32), np.flatnonzero(~old).astype(np.int32)
         values[old] = improve_rows(table[rows[old]], histories.take(places[0]), *fixed, prior, self.noise, self.link)
-        fresh, usual = histories.take(places[1]), np.tile(prior.mean, (len(places[1]), 1))
-        if self.link.kind in ("free", "clip"):
-            values[~old] = improve_rows(usual, fresh, *fixed, prior, self.noise, self.link, steps=4 * DESCENTS)
-        else:
-            values[~old] = solve_rows(fresh, *fixed, prior, self.noise, self.link)
+        values[~old] = new_rows(histories.take(places[1]), *fixed, prior, self.noise, self.link)
         if not self.config.bias:
             values[:, -1] = 0
         longer = grown(table, rows, values, prior.mean)

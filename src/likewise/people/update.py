@@ -100,7 +100,8 @@ def refine(fitted: FittedModel[Any], data: Dataset, people: Rows, items: Rows, h
         )
         return model.refined(side, rows, known(histories.take(rows), others), features_of(features, rows))
 
-    fitted = follow(fitted, "item", items[items >= fitted.n_items])
+    if not rounds:
+        fitted = follow(fitted, "item", items[items >= fitted.n_items])
     fitted = follow(fitted, "user", people[people >= fitted.n_users])
     for _ in range(rounds):
         fitted = follow(fitted, "item", items)
