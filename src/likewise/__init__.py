@@ -130,6 +130,7 @@ if TYPE_CHECKING:  # for type checkers and editors; tests/test_public_names.py k
         Penalty as Penalty,
     )
     from likewise.solvers.gradient.steps import (
+        SGD as SGD,
         Adagrad as Adagrad,
         Adam as Adam,
         AdamW as AdamW,
@@ -138,7 +139,6 @@ if TYPE_CHECKING:  # for type checkers and editors; tests/test_public_names.py k
         LazyAdam as LazyAdam,
         OneCycle as OneCycle,
         Plateau as Plateau,
-        SGD as SGD,
         Step as Step,
     )
     from likewise.solvers.stack import (

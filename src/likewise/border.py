@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 
 from likewise.data.dataset import Dataset
+from likewise.data.shards.shards import Shards
 from likewise.data.vocabulary import Vocabulary
 from likewise.errors import AmbiguousTitleError, InputError, UnknownIdError
 from likewise.shapes import Rows
@@ -25,6 +26,11 @@ def as_dataset(source: Any, **options: Any) -> Dataset:
     from likewise.data.readers import read
 
     return read(source, **options)
+
+
+def as_events(source: Any) -> Dataset | Shards:
+    """Shards as they are, and of anything else a data set."""
+    return source if isinstance(source, Shards) else as_dataset(source)
 
 
 def in_kind(frame: pl.DataFrame, asked_with: object = None) -> Any:

@@ -13,10 +13,11 @@ import numpy as np
 import polars as pl
 
 from likewise.answers import Answers, Cold, ListRequest
-from likewise.border import as_dataset, as_list, in_kind
+from likewise.border import as_dataset, as_events, as_list, in_kind
 from likewise.data.dataset import Dataset
 from likewise.data.frames import like, to_polars
 from likewise.data.report import html_table
+from likewise.data.shards.shards import Shards
 from likewise.errors import NotFittedError
 from likewise.models.base import FittedModel, Model
 from likewise.people.forget import forget
@@ -28,7 +29,7 @@ from likewise.people.visitor import Visitor, visitor
 from likewise.people.visitors import Visitors, visitors
 from likewise.ranking.doubt import RankBy
 from likewise.ranking.shown import Moment
-from likewise.solvers.base import Event, Run, Solver, check_fits_together, starts_from
+from likewise.solvers.base import Event, Run, Solver, check_fits_together, fit_from, starts_from
 from likewise.solvers.closed_form import ClosedForm
 
 if TYPE_CHECKING:
@@ -88,9 +89,10 @@ class Recommender:
 
         Parameters
         ----------
-        train : Dataset, or anything `lw.read` takes
+        train : Dataset, anything `lw.read` takes, or the Shards that `lw.scan` prepared
+            Of shards the model takes a sample along as its history; see `Shards.kept`.
         valid : the same, or None
-            Ratings to watch and to stop by; never learned from.
+            Ratings to watch and to stop by; never learned from. For shards it is their `held_out`.
         seed : int
             The same seed on the same CPU gives the same model.
         device : str
@@ -105,18 +107,19 @@ class Recommender:
         """
         from likewise.evaluation.cautions import order_unknown
 
-        data = as_dataset(train)
-        held_out = None if valid is None else as_dataset(valid)
+        data = as_events(train)
+        held_out = None if valid is None else as_events(valid)
+        known = data.kept if isinstance(data, Shards) else data
         kept = None if checkpoint is None else str(checkpoint)
-        run = Run(held_out, seed, device, threads, watch, keep_on_interrupt, kept, start=starts_from(start, data, self.solver, load))
-        fit = self.solver.fit(self.model, data, run)
-        self._answers, self._insight = Answers(fit.model, data), None
+        run = Run(held_out, seed, device, threads, watch, keep_on_interrupt, kept, start=starts_from(start, known, self.solver, load))
+        fit = fit_from(self.solver, self.model, data, run)
+        self._answers, self._insight = Answers(fit.model, known), None
         self.notes = {
             "seed": seed,
             "fit_seconds": fit.seconds,
             "compile_seconds": fit.compile_seconds,
             "history": [dict(e) for e in fit.history],
-            "remarks": [*order_unknown(self.model, data), *fit.notes],
+            "remarks": [*order_unknown(self.model, known), *fit.notes],
         }
         return self
 
@@ -229,7 +232,7 @@ class Recommender:
 
         Parameters
         ----------
-        test : Dataset, or anything `lw.read` takes
+        test : Dataset, anything `lw.read` takes, or the `held_out` of shards, which has no baselines beside it
             Raw ids as in the training data; ids it does not know are answered with the population's answer, and counted.
         protocol : a name such as "full", "loo99", "vae", or a Protocol
         baselines : bool
@@ -237,12 +240,18 @@ class Recommender:
         lists : bool
             False measures predicted ratings alone.
         """
+        from likewise.evaluation.comparison import alone
         from likewise.evaluation.evaluate import Asked
+        from likewise.evaluation.on_disk import evaluate_on_disk
         from likewise.evaluation.protocol import protocol as named_protocol
         from likewise.solvers.baselines import beside_baselines
 
         how = named_protocol(protocol) if isinstance(protocol, str) else protocol
         name, asked = self.notes.get("preset", self.model.name), Asked(lists=lists)
+        if isinstance(test, Shards):
+            found = alone(evaluate_on_disk(self.fitted, test, how, name=name, asked=asked))
+            self.notes["evaluation"] = json.loads(found.json)
+            return found
         seconds = self.notes.get("fit_seconds")
         found = beside_baselines(
             self.fitted, self.data, as_dataset(test), how, name=name, seconds=seconds, asked=asked, baselines=baselines

@@ -174,6 +174,12 @@ def leading_figure(models: Mapping[str, Mapping[str, Figure]]) -> str:
     return next(iter(next(iter(models.values()))))
 
 
+def alone(found: Evaluation) -> Comparison:
+    """One model with nothing beside it."""
+    told = {found.name: found}
+    return Comparison(told, references_of(told, ()))
+
+
 def references_of(evaluations: Mapping[str, Evaluation], baselines: Sequence[str]) -> dict[Kind, str]:
     """For ratings and for lists the strongest baseline, or the first model that has such figures where no baseline has."""
     chosen: dict[Kind, str] = {}

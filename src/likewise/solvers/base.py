@@ -74,8 +74,9 @@ class Run:
 
     Parameters
     ----------
-    valid : Dataset or None
+    valid : Dataset, Shards or None
         Ratings held out to watch and to stop by; encoded with the training vocabularies (rows unknown there are left out).
+        Shards watch a fit from shards alone.
     seed : int
     device : str
         "auto", "cpu", "cuda", "cuda:1" ...; solvers that have only CPU code ignore it.
@@ -108,6 +109,13 @@ class Run:
     compile: bool = False
     start: FittedModel[Any] | Start | Sequence[Start] | None = None
     ranks: Ranks = field(default_factory=Ranks)
+
+    @property
+    def valid_in_memory(self) -> Dataset | None:
+        """The validation ratings, for a solver that holds its events in memory; InputError where they are shards."""
+        if isinstance(self.valid, Shards):
+            raise InputError("events in memory cannot be watched by shards: give valid=shards.resident(), or train on the shards")
+        return self.valid
 
     @property
     def starts(self) -> list[Start]:
@@ -160,12 +168,29 @@ class Solver(ABC):
         """Find the parameters of `model` for `data`."""
 
 
+class FromDisk(ABC):
+    """A solver that also learns from events that stay on disk."""
+
+    @abstractmethod
+    def fit_on_disk(self, model: Model, data: Shards, run: Run) -> Fit:
+        """Find the parameters of `model`, memory bounded whatever the number of events."""
+
+
 def check_fits_together(model: Model, solver: Solver) -> None:
     """Refuse a pair that does not fit, naming those that do."""
     if solver.name not in model.solvers:
         raise InputError(
             f"{type(model).__name__} cannot be fitted by {type(solver).__name__}; it takes one of: {', '.join(sorted(model.solvers))}"
         )
+
+
+def fit_from(solver: Solver, model: Model, data: Dataset | Shards, run: Run) -> Fit:
+    """Fit in memory or from disk; InputError for a solver that needs all events at once."""
+    if isinstance(data, Dataset):
+        return solver.fit(model, data, run)
+    if not isinstance(solver, FromDisk):
+        raise InputError(f"{type(solver).__name__} needs all events in memory: give it shards.resident(), or a preset such as 'dot'")
+    return solver.fit_on_disk(model, data, run)
 
 
 def starts_from(given: Any, data: Dataset, solver: Solver, load: Callable[[Any], Any]) -> list[Start] | None:

@@ -7,9 +7,8 @@ on its own row of the test table alone. Times: `fit_seconds` leaves out compilat
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -17,11 +16,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from likewise.data.columns import Named
 from likewise.data.dataset import Dataset
 from likewise.data.duplicates import Duplicates
 from likewise.data.features import align
 from likewise.data.interactions import Histories
 from likewise.data.readers import read, read_pairs
+from likewise.data.shards.progress import peak_megabytes
 from likewise.data.tables import write_table
 from likewise.data.vocabulary import Vocabulary
 from likewise.errors import InputError
@@ -40,7 +41,7 @@ PROTOCOLS = ("full", "loo99", "cold-items")
 
 @dataclass(frozen=True)
 class Files:
-    """What the command line names: tables, the context columns, and what is known of the ratings."""
+    """What the command line names: tables, their columns where those are not recognised, and what is known of the ratings."""
 
     train: str
     test: str
@@ -50,6 +51,8 @@ class Files:
     context: tuple[str, ...] = ()
     range: tuple[float, float] | None = None
     duplicates: Duplicates = "last"
+    columns: Named = field(default_factory=dict)
+    delimiter: str | None = None
 
 
 def bench(
@@ -70,7 +73,7 @@ def bench(
     if protocol not in PROTOCOLS:
         raise InputError(f"protocol must be one of {', '.join(PROTOCOLS)}; got {protocol!r}")
     train = read_train(files)
-    rows = read_pairs(files.test, files.context)
+    rows = read_pairs(files.test, files.context, delimiter=files.delimiter, named=files.columns)
     rec = fit(train, preset, seed=seed, changes=changes, watch=watch)
     record: dict[str, Any] = {"preset": preset, "seed": seed, "n_train": len(train), "n_test": rows.height}
     record |= {"fit_seconds": rec.notes["fit_seconds"], "compile_seconds": rec.notes["compile_seconds"]}
@@ -141,20 +144,23 @@ def with_new_items(rec: Recommender, test: Dataset) -> tuple[FittedModel[Any], V
 
 def read_train(files: Files) -> Dataset:
     """The training table with its side tables."""
+    columns = {ours.removesuffix("_id"): theirs for ours, theirs in files.columns.items()}
     return read(
         files.train,
+        **columns,  # type: ignore[arg-type]
         items=files.items,
         users=files.users,
         tags=files.tags,
         context=files.context,
         range=files.range,
         duplicates=files.duplicates,
+        delimiter=files.delimiter,
     )
 
 
-def evaluate_saved(rec: Recommender, test: str, protocol: str = "full", lists: bool = True) -> Evaluation:
-    """A saved recommender on a test table, with intervals and cautions."""
-    rows = read_pairs(test, tuple(rec.data.contexts))
+def evaluate_saved(rec: Recommender, test: str, protocol: str = "full", lists: bool = True, columns: Named | None = None) -> Evaluation:
+    """A saved recommender on a test table, with intervals and cautions; `columns` are those not recognised."""
+    rows = read_pairs(test, tuple(rec.data.contexts), named=columns)
     asked = Asked(lists=lists)
     return evaluate(
         rec.fitted,
@@ -174,13 +180,3 @@ def process_age() -> float:
         return float(Path("/proc/uptime").read_text().split()[0]) - started
     except (OSError, ValueError, IndexError, AttributeError):
         return perf_counter()
-
-
-def peak_megabytes() -> float:
-    """The most memory this process has held, in MB; NaN where the system does not say."""
-    try:
-        import resource
-    except ImportError:
-        return float("nan")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (1 << 20 if sys.platform == "darwin" else 1 << 10)

@@ -122,9 +122,9 @@ class Watched:
     @classmethod
     def of(cls, run: Run, data: Dataset, problem: Problem) -> Watched | None:
         """None without validation ratings."""
-        if run.valid is None or run.valid.interactions.ratings is None:
+        if run.valid_in_memory is None or run.valid_in_memory.interactions.ratings is None:
             return None
-        pairs = data.encode(run.valid.frame())
+        pairs = data.encode(run.valid_in_memory.frame())
         fields = problem.layout.fields
         columns = [pairs.users, pairs.items, *(pairs.context[f.name] for f in fields[2:])]
         known = (pairs.users >= 0) & (pairs.items >= 0)

@@ -66,7 +66,7 @@ class Batches:
     """
 
     def __init__(self, rows: Batch, size: int, balance: Balance | None, grouped: str | None) -> None:
-        self.rows, self.size = rows, size
+        self.rows, self.size, self.place = rows, size, (0, 0)
         self.chance = None if balance is None else _cumulated(rows, balance)
         self.order: Tensor | None = None
         if grouped is not None:
@@ -74,6 +74,11 @@ class Batches:
             ordered, self.order = keys.sort(stable=True)
             _, self.counts = torch.unique_consecutive(ordered, return_counts=True)
             self.starts = self.counts.cumsum(0) - self.counts
+
+    @property
+    def between(self) -> bool:
+        """Never: rows in memory have no places to stop at within an epoch; see `ShardBatches`."""
+        return False
 
     def __len__(self) -> int:
         if self.order is None:

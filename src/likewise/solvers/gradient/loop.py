@@ -14,12 +14,13 @@ import torch
 from torch import Tensor, nn
 
 from likewise.data.dataset import Dataset
+from likewise.data.shards.shards import Shards
 from likewise.errors import DivergedError, InputError
 from likewise.models.base import Model
 from likewise.models.networks.base import Facts, Network, network_of
 from likewise.models.networks.net import Net
 from likewise.solvers.base import Event, Fit, Run
-from likewise.solvers.gradient import checkpoint, schedules
+from likewise.solvers.gradient import checkpoint, schedules, stops
 from likewise.solvers.gradient.batches import Batch, Batches, rows_of, shares_of
 from likewise.solvers.gradient.device import borrowed, device_of
 from likewise.solvers.gradient.objective import Objective, facts_for
@@ -27,6 +28,9 @@ from likewise.solvers.gradient.optimizers import stepper
 from likewise.solvers.gradient.settings import Gradient
 from likewise.solvers.gradient.start import begin
 from likewise.solvers.gradient.steps import Plateau
+from likewise.solvers.gradient.streaming import ShardBatches, check_streams, shares_on_disk
+from likewise.solvers.gradient.supply import watched
+from likewise.solvers.gradient.tally import Tally
 from likewise.solvers.gradient.validation import Validation
 from likewise.solvers.gradient.weights import RunningAverage, copy_of, put_back
 
@@ -37,7 +41,7 @@ LOOK_EVERY = 50
 ADVICE = "lower the learning rate, clip the gradient (penalty.clip) or warm up (schedule.warmup)"
 
 
-def fit(model: Model, data: Dataset, run: Run, solver: Gradient) -> Fit:
+def fit(model: Model, data: Dataset | Shards, run: Run, solver: Gradient) -> Fit:
     """Train the network of `model` on `data`.
 
     Raises
@@ -59,13 +63,16 @@ def fit(model: Model, data: Dataset, run: Run, solver: Gradient) -> Fit:
 class Training:
     """A fit under way."""
 
-    def __init__(self, network: Network, model: Model, data: Dataset, run: Run, solver: Gradient, device: torch.device) -> None:
+    def __init__(self, network: Network, model: Model, data: Dataset | Shards, run: Run, solver: Gradient, device: torch.device) -> None:
         self.network, self.run, self.solver, self.device = network, run, solver, device
         if network.grouped and solver.balance is not None:
             raise InputError(f"{type(network).__name__} reads whole histories, so its rows cannot be balanced; leave `balance` out")
         self.notes: list[str] = []
-        self.facts: Facts = facts_for(network, data, solver)
-        if solver.balance is not None:
+        events = data.kept if isinstance(data, Shards) else data
+        self.facts: Facts = facts_for(network, events, solver)
+        if isinstance(data, Shards):
+            self.facts = replace(self.facts, shares=shares_on_disk(data, events))
+        elif solver.balance is not None:
             shares = shares_of(data.interactions.users, data.interactions.items, solver.balance)
             self.facts = replace(self.facts, shares=shares)
         self.nets = nn.ModuleList(Net(network, self.facts) for _ in range(solver.averaging.seeds)).to(device)
@@ -77,7 +84,7 @@ class Training:
                 net.compile()
         self.stepper = stepper(solver.optimizer, self.nets)
         self.objective = Objective(solver, members, self.facts, device)
-        self.batches = self._batches(data)
+        self.batches: Batches | ShardBatches = self._streamed(data) if isinstance(data, Shards) else self._batches(data)
         self.average = RunningAverage(solver.averaging, self.nets)
         self.generator = torch.Generator(device).manual_seed(run.seed)
         self.validation = self._validation(data)
@@ -87,6 +94,8 @@ class Training:
         self.best: tuple[float, int, dict[str, Tensor]] | None = None
         self.good = copy_of(self.nets)
         self.drop, self.since_drop, self.finished = 1.0, 0, False
+        self.begun: list[float] | None = None
+        self.kept = perf_counter()
 
     # ---- epochs --------------------------------------------------------------------------------------------------------------
 
@@ -145,23 +154,20 @@ class Training:
 
     def _train(self, epoch: int) -> tuple[float, float | None, int]:
         """(mean loss, root mean squared error or None, rows) of an epoch."""
-        total = torch.zeros((), device=self.device)
-        squares = torch.zeros((), device=self.device)
-        rows, answered, step = 0, 0, 0
-        for step, batch in enumerate(self.batches.epoch(self.generator)):
+        tally, self.begun = Tally(self.device, self.begun), None
+        for batch in self.batches.epoch(self.generator):
+            step = tally.steps
             when = epoch + step / len(self.batches)
             momentum = schedules.momentum(self.solver.schedule, when, self.solver.epochs)
             loss, response = self.step(batch, self._rate(when), momentum)
-            total += loss * len(batch)
-            rows += len(batch)
-            if response is not None:
-                squares += (response.float() - batch.target).square().sum()
-                answered += len(batch)
-            if (self.device.type == "cpu" or step % LOOK_EVERY == 0) and not math.isfinite(float(total)):
+            tally.add(loss, batch, response)
+            if (self.device.type == "cpu" or step % LOOK_EVERY == 0) and not tally.finite():
                 self._diverged(epoch, step)
-        if not math.isfinite(float(total)) or not all(bool(p.isfinite().all()) for p in self.learning):
-            self._diverged(epoch, step)
-        return float(total) / rows / len(self.members), math.sqrt(float(squares) / answered) if answered else None, rows
+            if self.run.checkpoint and self.batches.between and perf_counter() - self.kept >= stops.EVERY:
+                self._save(self.run.checkpoint, tally)
+        if not tally.finite() or not all(bool(p.isfinite().all()) for p in self.learning):
+            self._diverged(epoch, tally.steps - 1)
+        return tally.figures(len(self.members))
 
     def step(self, batch: Batch, rate: float, momentum: float | None) -> tuple[Tensor, Tensor | None]:
         """One step on a batch; (loss, responses of the batch's rows or None)."""
@@ -190,6 +196,10 @@ class Training:
             rows = replace(rows, weight=share if rows.weight is None else share * rows.weight)
         return Batches(rows, solver.batch_size, None, "user")
 
+    def _streamed(self, data: Shards) -> ShardBatches:
+        check_streams(self.network, self.solver, self.objective.sampler is not None)
+        return ShardBatches(data, self.solver.batch_size, self.device, self.objective.likes)
+
     # ---- figures -------------------------------------------------------------------------------------------------------------
 
     def _targets(self, data: Dataset) -> Batch:
@@ -197,14 +207,14 @@ class Training:
         rows = rows_of(events, self.device)
         return replace(rows, target=torch.ones_like(rows.target)) if self.objective.likes else rows
 
-    def _validation(self, data: Dataset) -> Validation | None:
+    def _validation(self, data: Dataset | Shards) -> Validation | None:
         if self.run.valid is None:
             return None
-        rows = self.run.valid.over(data).interactions
+        rows, train = watched(data, self.run.valid, any(name.startswith("ndcg") for name in self.metrics))
         if not len(rows):
             self.notes.append("no validation row has a known user and item; nothing is watched")
             return None
-        return Validation(rows, data.interactions, self.device, self.objective.likes)
+        return Validation(rows, train, self.device, self.objective.likes)
 
     @property
     def metrics(self) -> list[str]:
@@ -272,7 +282,7 @@ class Training:
         for note in self.notes:
             log.warning(note)
 
-    def _save(self, folder: str) -> None:
+    def _save(self, folder: str, tally: Tally | None = None) -> None:
         groups: Mapping[str, Mapping[str, Tensor] | None] = {
             "weights": self.nets.state_dict(),
             "stepper": self.stepper.state(),
@@ -289,8 +299,11 @@ class Training:
             "count": self.average.count,
             "drop": [self.drop, self.since_drop],
             "finished": self.finished,
+            "begun": None if tally is None else tally.so_far,
+            "order": self.batches.place,
         }
         checkpoint.save(folder, tensors, about)
+        self.kept = perf_counter()
 
     def _random(self) -> dict[str, Tensor]:
         states = {"own": self.generator.get_state(), "cpu": torch.get_rng_state()}
@@ -309,6 +322,7 @@ class Training:
         self.average.weights, self.average.count = group("average") or self.average.weights, about["count"]
         if about["best"] is not None:
             self.best = (about["best"][0], about["best"][1], group("best"))
+        self.begun, self.batches.place = about.get("begun"), about.get("order", (0, 0))
         self.generator.set_state(tensors["random/own"])
         torch.set_rng_state(tensors["random/cpu"])
         if self.device.type == "cuda":

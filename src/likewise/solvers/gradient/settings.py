@@ -10,10 +10,11 @@ from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Literal, TypeAlias, TypeVar, cast
 
 from likewise.data.dataset import Dataset
+from likewise.data.shards.shards import Shards
 from likewise.errors import InputError
 from likewise.models.base import Model
 from likewise.models.dot import Dot
-from likewise.solvers.base import Fit, Run, Solver, check_fits_together
+from likewise.solvers.base import Fit, FromDisk, Run, Solver, check_fits_together
 from likewise.solvers.gradient.checks import above, at_least, fraction, one_of
 from likewise.solvers.gradient.steps import OPTIMIZERS, SCHEDULES, SGD, Adagrad, AdamW, OneCycle, Optimizer, Schedule
 
@@ -178,7 +179,7 @@ class Averaging:
 
 
 @dataclass(frozen=True)
-class Gradient(Solver):
+class Gradient(Solver, FromDisk):
     """Gradient descent on batches: the solver of the biased dot product and of every network.
 
     Parameters
@@ -192,7 +193,7 @@ class Gradient(Solver):
         None: no negatives for losses on ratings, one uniform negative a row for losses that rank.
     balance : Balance or None
     engine : "torch" is the loop; "one-pass" the compiled kernel for the dot product under "mse", "bce" or "bpr" with SGD or Adagrad,
-        one event a step; "auto" takes the kernel where it can do what is asked.
+        one event a step; "auto" takes the kernel where it can do what is asked; "torchrec" is the loop over the processes of torchrun.
     """
 
     epochs: int = 5
@@ -205,13 +206,13 @@ class Gradient(Solver):
     negatives: Negatives | None = None
     balance: Balance | None = None
     averaging: Averaging = field(default_factory=Averaging)
-    engine: Literal["auto", "one-pass", "torch"] = "auto"
+    engine: Literal["auto", "one-pass", "torch", "torchrec"] = "auto"
     name: ClassVar[str] = "gradient"
 
     def __post_init__(self) -> None:
         at_least("epochs", self.epochs, 1)
         at_least("batch_size", self.batch_size, 1)
-        one_of("engine", self.engine, ("auto", "one-pass", "torch"))
+        one_of("engine", self.engine, ("auto", "one-pass", "torch", "torchrec"))
         self._become("optimizer", _named("optimizer", self.optimizer, OPTIMIZERS))
         self._become("schedule", _named("schedule", self.schedule, SCHEDULES))
         self._become("loss", _plain("loss", {"name": self.loss} if isinstance(self.loss, str) else self.loss, Loss))
@@ -231,6 +232,20 @@ class Gradient(Solver):
     def fit(self, model: Model, data: Dataset, run: Run) -> Fit:
         """Find the parameters of `model` for `data`."""
         check_fits_together(model, self)
+        if self.engine == "torchrec":
+            from likewise.solvers.sharded.fitting import fit
+
+            return fit(model, data, run, self)
+        return self._fit(model, data, run)
+
+    def fit_on_disk(self, model: Model, data: Shards, run: Run) -> Fit:
+        """Find the parameters of `model` for events that stay on disk."""
+        check_fits_together(model, self)
+        if self.engine == "torchrec":
+            raise InputError("engine 'torchrec' reads its events into memory: give it shards.resident(), or leave the engine to 'auto'")
+        return self._fit(model, data, run)
+
+    def _fit(self, model: Model, data: Dataset | Shards, run: Run) -> Fit:
         if self._one_pass(model):
             from likewise.solvers.gradient import one_pass
 
@@ -260,7 +275,7 @@ class Gradient(Solver):
                 "1, 2 ..., and without momentum, weight_decay (use penalty.l2), balance, ema, seeds, l1, penalty.bias or "
                 "clip; use engine='torch' for the rest"
             )
-        return able and self.engine != "torch"
+        return able and self.engine in ("auto", "one-pass")
 
     def _plain_negatives(self, wanted: Negatives) -> bool:
         even = wanted.how == "uniform" and wanted.ratio >= 1 and wanted.target == 0

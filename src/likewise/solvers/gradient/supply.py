@@ -163,7 +163,7 @@ def watched(data: Dataset | Shards, valid: Dataset | Shards, lists: bool) -> tup
     """
     if isinstance(data, Dataset):
         if isinstance(valid, Shards):
-            raise InputError("data in memory cannot be watched by shards: give valid=shards.resident(), or train on the shards")
+            raise InputError("events in memory cannot be watched by shards: give valid=shards.resident(), or train on the shards")
         return valid.over(data).interactions, data.interactions
     if isinstance(valid, Dataset):
         return valid.over(data.dataset([], False)).interactions, data.kept.interactions
