@@ -142,7 +142,7 @@ def catalogue_softmax(person: Tensor, items: Tensor, item: Tensor, weight: Tenso
     """`softmax` of the scores `person @ items.T`, which are never held whole.
 
     person [batch, width]; items [item, width]; item int64 [batch]. A few people at a time are scored, and their share of both gradients
-    is taken while the scores are still in the cache: a third of the time of the plain loss, and the memory of a few people.
+    is taken while the scores are still in the cache: two fifths of the time of the plain loss, and the memory of a few people.
     """
     if person.ndim != 2 or items.ndim != 2 or person.shape[1] != items.shape[1] or person.shape[:1] != item.shape:
         shapes = [list(t.shape) for t in (person, items, item)]
