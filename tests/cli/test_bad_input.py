@@ -73,10 +73,10 @@ def content(folder: Path) -> dict[str, bytes]:
 TABLES = [
     ("", "", "is empty"),
     (HEAD, "", "no rows"),
-    ("user,item,rating\n1,2,3\n2,3,4\n", "--delimiter ;", "delimiter=';' does not cut"),
+    ("user,item,rating\n1,2,3\n2,3,4\n", "--delimiter ;", "--delimiter ';' does not cut"),
     ("user\n1\n2\n", "", "single column"),
     ("user,score\n1,2\n2,3\n", "", "no column for the item was found among: user, score"),
-    (GOOD, "--user who", "user='who' names a column that is not there"),
+    (GOOD, "--user who", "--user who names a column that is not there"),
     (GOOD, "--context mood", "context names column 'mood'"),
     (HEAD + "1,2,good,1\n2,3,4,2\n", "", "column 'rating' must hold numbers; row 1 holds 'good'"),
     (HEAD + "1,2,nan,1\n2,3,4,2\n", "", "column 'rating' must be finite; row 1 holds nan"),
@@ -117,6 +117,13 @@ ARGUMENTS = [
     ("bench good.csv --test good.csv -p bias --range 4,5", "stated range 4 to 5"),
     ("bench good.csv --test good.csv -p bias --protocol half", "protocol must be one of"),
     ("bench good.csv --test good.csv -p bias --predictions none/p.csv", "could not write none/p.csv"),
+    ("bench good.csv --test good.csv -p bias --user who", "--user who names a column that is not there"),
+    ("bench good.csv --test good.csv -p bias --timestamp user", "name it with --user"),
+    ("compare good.csv -p bias --item what", "--item what names a column that is not there"),
+    ("evaluate m --test good.csv --user who", "--user who names a column that is not there"),
+    ("compare good.csv -p bias --timestamp none --by time", "use --by random or --by user"),
+    ("tune good.csv -p dot -o p.toml --minutes 0", "--minutes must be above 0; got 0"),
+    ("tune good.csv -p dot -o p.toml --trials 0", "got --trials 0"),
     ("evaluate m --test none.csv", "there is no file 'none.csv'"),
     ("evaluate m --test good.csv --protocol half", "protocol must be one of"),
     ("compare good.csv -p nope", "there is no preset 'nope'"),
@@ -255,3 +262,16 @@ def test_ctrl_c_keeps_the_best_if_asked_to(home: Path, likewise: Shell) -> None:
     code, out, _ = likewise("fit good.csv -p dot --set solver.epochs=50 -o new --keep-on-interrupt --json")
     assert code == 0 and "interrupted in epoch" in json.loads(out)["remarks"][0]
     assert likewise("info new")[0] == 0
+
+
+def test_columns_of_other_names(home: Path, likewise: Shell) -> None:
+    lines = [f"{u}|{i}|{r}|{t}" for u, i, r, t in (row.split(",") for row in GOOD.splitlines()[1:])]
+    (home / "other.csv").write_text("\n".join(["who|what|liking|when", *lines]) + "\n")
+    named = "--user who --item what --rating liking --timestamp when --delimiter |"
+    plain = json.loads(likewise("bench good.csv --test good.csv -p bias --json")[1])
+    assert json.loads(likewise(f"bench other.csv --test other.csv -p bias --json {named}")[1])["rmse"] == plain["rmse"]
+    code, out, _ = likewise(f"compare other.csv --test other.csv -p bias --no-lists --json {named}")
+    assert code == 0 and "rmse" in out
+    (home / "commas.csv").write_text((home / "other.csv").read_text().replace("|", ","))
+    code, out, _ = likewise("evaluate m --test commas.csv --user who --item what --rating liking --timestamp none --no-lists --json")
+    assert code == 0 and "rmse" in out

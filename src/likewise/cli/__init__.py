@@ -20,7 +20,9 @@ def main() -> None:
             sys.stderr.write("interrupted: nothing was written\n")
         raise
     except LikewiseError as error:
-        sys.stderr.write(f"error: {error}\n")
+        from likewise.cli.words import as_options, options_of
+
+        sys.stderr.write(f"error: {as_options(str(error), options_of(sys.argv[1:]))}\n")
         raise SystemExit(2) from None
     except BrokenPipeError:  # the reader of a pipe has left, as `head` does
         sys.stderr.close()

@@ -14,6 +14,12 @@ def bench(
     train: common.Train,
     test: Annotated[str, typer.Option("--test", help="The held-out ratings.")],
     preset: Annotated[str, typer.Option("--preset", "-p", help="A preset by name, or a .toml of your own.")],
+    user: common.UserColumn = None,
+    item: common.ItemColumn = None,
+    rating: common.RatingColumn = None,
+    timestamp: common.TimeColumn = None,
+    weight: common.WeightColumn = None,
+    delimiter: common.Delimiter = None,
     items: common.Items = None,
     users: common.Users = None,
     tags: common.Tags = None,
@@ -31,7 +37,9 @@ def bench(
     from likewise.studies.bench import Files, bench
     from likewise.studies.presets import parse_changes
 
-    files = Files(train, test, items, users, tags, tuple(context or ()), common.parse_range(range), duplicates)  # type: ignore[arg-type]
+    columns = common.named(user=user, item=item, rating=rating, timestamp=timestamp, weight=weight)
+    about = (tuple(context or ()), common.parse_range(range), duplicates, columns, delimiter)
+    files = Files(train, test, items, users, tags, *about)  # type: ignore[arg-type]
     with common.progress(not as_json) as watch:
         record = bench(
             files,

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -57,6 +57,12 @@ def read_data(source: str, **options: Any) -> Dataset:
             options[column] = False
     options["range"] = parse_range(options.get("range"))
     return read(source, **{name: value for name, value in options.items() if value is not None})
+
+
+def named(**columns: str | None) -> dict[str, str | Literal[False] | None]:
+    """Our column names and the source's, of the options that name columns; 'none' leaves one out."""
+    words = {"user": "user_id", "item": "item_id"}
+    return {words.get(ours, ours): False if theirs == "none" else theirs for ours, theirs in columns.items()}
 
 
 def parse_range(text: str | None) -> tuple[float, float] | None:

@@ -17,6 +17,12 @@ def compare(
     by: Annotated[
         str | None, typer.Option("--by", help="How to split without --test: time, random, user, last, cold-users, cold-items.")
     ] = None,
+    user: common.UserColumn = None,
+    item: common.ItemColumn = None,
+    rating: common.RatingColumn = None,
+    timestamp: common.TimeColumn = None,
+    weight: common.WeightColumn = None,
+    delimiter: common.Delimiter = None,
     items: common.Items = None,
     users: common.Users = None,
     tags: common.Tags = None,
@@ -37,7 +43,11 @@ def compare(
 
     if picture is not None and not picture.parent.is_dir():
         raise InputError(f"there is no folder {str(picture.parent)!r} for --picture: make it first, or name another")
-    data = common.read_data(train, items=items, users=users, tags=tags, context=tuple(context or ()))
+    columns = {
+        "user": user, "item": item, "rating": rating, "timestamp": timestamp, "weight": weight, "delimiter": delimiter,
+        "context": tuple(context or ()),
+    }  # fmt: skip
+    data = common.read_data(train, **columns, items=items, users=users, tags=tags)
     names = [name.strip() for name in presets.split(",") if name.strip()]
     if repeats > 1:
         if test is not None:
@@ -45,7 +55,7 @@ def compare(
         frame = repeated(data, names, by=by or "random", repeats=repeats, seed=seed, lists=lists)
         common.print_json(frame.to_dicts()) if as_json else common.print_frame(frame)
         return
-    held_out = None if test is None else common.read_data(test, context=tuple(context or ()))
+    held_out = None if test is None else common.read_data(test, **columns)
     how = named_protocol(protocol, **({} if positive is None else {"positive": positive}))
     chosen = by or (None if how.by == "given" else how.by)
     parts = (data, held_out) if held_out is not None else split(data, by=chosen, seed=seed)  # type: ignore[arg-type]

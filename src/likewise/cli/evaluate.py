@@ -12,6 +12,10 @@ from likewise.cli import common
 def evaluate(
     model: common.Model,
     test: Annotated[str, typer.Option("--test", help="The held-out ratings.")],
+    user: common.UserColumn = None,
+    item: common.ItemColumn = None,
+    rating: common.RatingColumn = None,
+    timestamp: common.TimeColumn = None,
     protocol: Annotated[str, typer.Option("--protocol", help="full, loo99, vae or cold-items.")] = "full",
     lists: Annotated[bool, typer.Option("--lists/--no-lists", help="Also rank the whole catalogue for every user.")] = True,
     as_json: common.AsJson = False,
@@ -19,7 +23,8 @@ def evaluate(
     """Evaluate a saved model, with intervals."""
     from likewise.studies.bench import evaluate_saved
 
-    found = evaluate_saved(common.load_model(model), test, protocol, lists)
+    columns = common.named(user=user, item=item, rating=rating, timestamp=timestamp)
+    found = evaluate_saved(common.load_model(model), test, protocol, lists, columns)
     if as_json:
         typer.echo(found.json)
     else:

@@ -29,9 +29,12 @@ def tune(
     """Search a preset's settings, and write the best as a preset."""
     import dataclasses
 
+    from likewise.errors import InputError
     from likewise.studies.tune import tune as search
 
     data = common.read_data(train, user=user, item=item, rating=rating, timestamp=timestamp, items=items, users=users)
+    if minutes is not None and minutes <= 0:
+        raise InputError(f"--minutes must be above 0; got {minutes:g}")
     seconds = None if minutes is None else 60 * minutes
     said = (lambda _: None) if as_json else (lambda line: typer.echo(line, err=True))
     found = search(data, preset, out, trials=trials, seconds=seconds, storage=storage, seed=seed, said=said)

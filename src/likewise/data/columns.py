@@ -218,9 +218,9 @@ def first_where(column: pl.Series, bad: pl.Series) -> tuple[int, object]:
     return place + 1, column[place]
 
 
-def pairs_frame(table: pl.DataFrame, context: Sequence[str] = ()) -> pl.DataFrame:
+def pairs_frame(table: pl.DataFrame, context: Sequence[str] = (), named: Named | None = None) -> pl.DataFrame:
     """A table of pairs under our names, values checked where they are there; ratings may be missing altogether."""
-    taken = choose_columns(table, {}, [name for name in context if name in table.columns])
+    taken = choose_columns(table, named or {}, [name for name in context if name in table.columns])
     frame = pick(table, taken, context)
     if "rating" in frame.columns and frame["rating"].null_count() == frame.height:
         frame = frame.drop("rating")

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import polars as pl
 
-from likewise.data.columns import choose_columns, coerce, pairs_frame, pick
+from likewise.data.columns import Named, choose_columns, coerce, pairs_frame, pick
 from likewise.data.dataset import Dataset
 from likewise.data.duplicates import Duplicates, resolve
 from likewise.data.report import Report
@@ -115,9 +115,15 @@ def read(
     return data
 
 
-def read_pairs(source: Any, context: Sequence[str] = (), query: str | None = None, delimiter: str | None = None) -> pl.DataFrame:
+def read_pairs(
+    source: Any,
+    context: Sequence[str] = (),
+    query: str | None = None,
+    delimiter: str | None = None,
+    named: Named | None = None,
+) -> pl.DataFrame:
     """A table of pairs as a frame for `Dataset.encode`: our column names, values checked, any number of users and items."""
-    return pairs_frame(load_table(source, query, delimiter), context)
+    return pairs_frame(load_table(source, query, delimiter), context, named)
 
 
 def _with_ids(frame: pl.DataFrame) -> tuple[pl.DataFrame, int]:
