@@ -57,13 +57,15 @@ def bars(board: Board) -> None:
 
 
 def report_bars(board: Board, folder: Path) -> None:
-    """Seconds and size of the report on ML-1M; what the refit on nine tenths takes is taken off."""
+    """Seconds and size of the report on ML-1M, the better of two; what the refit on nine tenths takes is taken off."""
     told: dict[str, Any] = {}
 
     def report() -> dict[str, Any]:
         if not told:
             model = fitted(board, board.data("ml-1m"), folder / "ml-1m", 0)
-            told.update(board.run([*likewise(), "report", model, "-o", folder / "report.html", "--json"], threads=2).json())
+            command = [*likewise(), "report", model, "-o", folder / "report.html", "--json"]
+            runs = [board.run(command, threads=2).json() for _ in range(2)]  # the first may compile
+            told.update(min(runs, key=lambda run: run["seconds"] - run["fit_seconds"]))
         return told
 
     board.at_most("report on ML-1M, seconds beyond fitting, two threads", lambda: report()["seconds"] - report()["fit_seconds"], 20)

@@ -76,11 +76,13 @@ def find_files(source: str | Path) -> list[Path]:
 def write_table(frame: pl.DataFrame, path: Path) -> None:
     """A frame to a Parquet file, or to CSV under any other name; written beside it and renamed when whole.
 
+    In CSV, text that a spreadsheet would run as a formula gets an apostrophe in front; Parquet keeps every text as it is.
+
     Raises InputError where the file cannot be written; what was there before is untouched.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        frame.write_parquet(temporary) if path.suffix == ".parquet" else frame.write_csv(temporary)
+        frame.write_parquet(temporary) if path.suffix == ".parquet" else _harmless(frame).write_csv(temporary)
         temporary.replace(path)
     except (OSError, pl.exceptions.PolarsError) as problem:
         reason = getattr(problem, "strerror", None) or str(problem).splitlines()[0]
@@ -88,6 +90,13 @@ def write_table(frame: pl.DataFrame, path: Path) -> None:
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def _harmless(frame: pl.DataFrame) -> pl.DataFrame:
+    """Text that begins like a formula, and is no number, behind an apostrophe."""
+    text = pl.col(pl.String)
+    formula = text.str.contains(r"^[=+\-@\t\r]") & text.cast(pl.Float64, strict=False).is_null()
+    return frame.with_columns(pl.when(formula).then("'" + text).otherwise(text).name.keep())
 
 
 def is_url(source: str) -> bool:
