@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 VERBS = (
-    *("demo", "data", "fit", "tune", "evaluate", "compare", "bench", "predict", "recommend"),
+    *("demo", "data", "prepare", "fit", "tune", "evaluate", "compare", "bench", "predict", "recommend"),
     *("similar", "insight", "report", "update", "ask", "study", "serve", "explore", "info", "presets", "export", "doctor"),
 )
 """In the order of the help page; each is `likewise/cli/VERB.py` with a function `VERB`."""

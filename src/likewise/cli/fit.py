@@ -46,30 +46,30 @@ def fit(
     from likewise.studies.presets import parse_changes
 
     check_target(out)
-    columns = {
+    columns: dict[str, Any] = {
         "user": user, "item": item, "rating": rating, "timestamp": timestamp, "weight": weight, "context": tuple(context or ()),
         "range": range, "duplicates": duplicates, "delimiter": delimiter,
     }  # fmt: skip
-    data = common.read_data(train, **columns, items=items, users=users, tags=tags, query=query)
-    held_out = None if valid is None else common.read_data(valid, **columns, at_least=1)
+    data = common.read_events(train, **columns, items=items, users=users, tags=tags, query=query)
+    held_out = None if valid is None else common.read_events(valid, held_out=True, **columns, at_least=1)
     with common.progress(not as_json) as watch:
         rec = fit_preset(
             data, preset, held_out, seed=seed, changes=parse_changes(changes or []), watch=watch, keep_on_interrupt=keep_on_interrupt,
             checkpoint=checkpoint, start=start,
         )  # fmt: skip
     rec.save(out)
-    facts = _facts(rec, out)
+    facts = _facts(rec, len(data), out)
     if as_json:
         common.print_json(facts)
         return
     common.print_facts({k: v if k != "remarks" else "; ".join(v) for k, v in facts.items() if v not in ("", [])})
 
 
-def _facts(rec: Recommender, out: Path) -> dict[str, Any]:
+def _facts(rec: Recommender, events: int, out: Path) -> dict[str, Any]:
     return {
         "preset": rec.notes["preset"],
         "why": rec.notes["why"],
-        "events": len(rec.data),
+        "events": events,
         "users": len(rec.data.users),
         "items": len(rec.data.items),
         "fit_seconds": round(rec.notes["fit_seconds"], 3),

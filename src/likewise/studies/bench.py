@@ -160,14 +160,19 @@ def read_train(files: Files) -> Dataset:
 
 def evaluate_saved(rec: Recommender, test: str, protocol: str = "full", lists: bool = True, columns: Named | None = None) -> Evaluation:
     """A saved recommender on a test table, with intervals and cautions; `columns` are those not recognised."""
+    asked, name = Asked(lists=lists), rec.notes.get("preset", rec.model.name)
+    if (Path(test) / MANIFEST).is_file():
+        held = open_shards(test).held_out
+        if held is None:
+            raise InputError(f"{test} was prepared without a test part: prepare it with --test 0.1, say")
+        return evaluate_on_disk(rec.fitted, held, named_protocol(protocol), name=name, asked=asked)
     rows = read_pairs(test, tuple(rec.data.contexts), named=columns)
-    asked = Asked(lists=lists)
     return evaluate(
         rec.fitted,
         rec.data,
         Dataset.of(rows, tuple(rec.data.contexts)),
         named_protocol(protocol),
-        name=rec.notes.get("preset", rec.model.name),
+        name=name,
         asked=asked,
     )
 
