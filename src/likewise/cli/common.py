@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     import polars as pl
 
     from likewise.data.dataset import Dataset
+    from likewise.data.shards.shards import Shards
     from likewise.recommender import Recommender
     from likewise.solvers.base import Event
 
-Train = Annotated[str, typer.Argument(metavar="TRAIN", help="Ratings: a file, a glob of Parquet, a MovieLens folder, or a database URL.")]
+Train = Annotated[str, typer.Argument(metavar="TRAIN", help="Ratings: a file, Parquet glob, MovieLens or prepared folder, database URL.")]
 Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A folder that `likewise fit --out` or rec.save() wrote.")]
 UserColumn = Annotated[str | None, typer.Option("--user", help="Column of the user id, where its name is not recognised.")]
 ItemColumn = Annotated[str | None, typer.Option("--item", help="Column of the item id.")]
@@ -57,6 +58,22 @@ def read_data(source: str, **options: Any) -> Dataset:
             options[column] = False
     options["range"] = parse_range(options.get("range"))
     return read(source, **{name: value for name, value in options.items() if value is not None})
+
+
+def read_events(source: str, held_out: bool = False, **options: Any) -> Dataset | Shards:
+    """As `read_data`; of a folder that `likewise prepare` made its shards, or those held out."""
+    from likewise.data.shards.manifest import MANIFEST
+
+    if not (Path(source) / MANIFEST).is_file():
+        return read_data(source, **options)
+    from likewise.data.shards.shards import open_shards
+
+    shards = open_shards(source)
+    if not held_out:
+        return shards
+    if shards.held_out is None:
+        raise InputError(f"{source} was prepared without --test, so nothing is held out")
+    return shards.held_out
 
 
 def named(**columns: str | None) -> dict[str, str | Literal[False] | None]:

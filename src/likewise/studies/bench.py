@@ -22,12 +22,15 @@ from likewise.data.duplicates import Duplicates
 from likewise.data.features import align
 from likewise.data.interactions import Histories
 from likewise.data.readers import read, read_pairs
+from likewise.data.shards.manifest import MANIFEST
 from likewise.data.shards.progress import peak_megabytes
+from likewise.data.shards.shards import open_shards
 from likewise.data.tables import write_table
 from likewise.data.vocabulary import Vocabulary
 from likewise.errors import InputError
 from likewise.evaluation.evaluate import Asked, evaluate, rates
 from likewise.evaluation.held import held_out
+from likewise.evaluation.on_disk import evaluate_on_disk
 from likewise.evaluation.protocol import protocol as named_protocol
 from likewise.evaluation.rating import mae, rmse
 from likewise.evaluation.result import Evaluation
