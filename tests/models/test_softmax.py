@@ -122,3 +122,12 @@ def test_without_a_penalty_the_spread_of_the_rows_stands_in(data):
     assert free.weighing.l2 > 0
     assert (free.item_bias == 0).all()
     assert np.isfinite(free.fold_in(Histories.of({1: 1.0, 2: 1.0}))).all()
+
+
+def test_the_penalty_is_chosen_on_an_inner_split(data):
+    solver = replace(SOLVER, epochs=30, penalty=Penalty(choose=True, power=1.0, bias=0.0))
+    fit = solver.fit(lw.Dot(4, output="free"), data, Run(device="cpu"))
+    assert "chosen among" in fit.notes[-1]
+    assert 0.2 * 0.5 < fit.model.weighing.l2 < 1.1
+    with pytest.raises(InputError, match=r"penalty\.choose is for loss 'softmax'"):
+        replace(solver, loss="bpr", balance=None).fit(lw.Dot(2), data, Run())

@@ -6,7 +6,7 @@ stands for `AdamW(lr=0.005)` wherever an object is expected, and a bare name for
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar, Literal, TypeAlias, TypeVar, cast
 
 from likewise.data.dataset import Dataset
@@ -136,6 +136,7 @@ class Penalty:
     l2, l1 : times half the square (the size) of the table rows that each event looks up, so often-seen rows are held more.
     power : a row seen n times is held by l2 * (n / mean n)^-power at each event: with 0 all alike at each event, with 1 all alike in
         an epoch.
+    choose : under loss "softmax", l2 is chosen on an inner split of the training data instead.
     bias : share of l2 and l1 that biases get; levels need less holding than tastes. The loop's alone.
     clip : longest gradient of all weights together; 0 for none.
     """
@@ -145,6 +146,7 @@ class Penalty:
     power: float = 0.0
     bias: float = 1.0
     clip: float = 0.0
+    choose: bool = False
 
     def __post_init__(self) -> None:
         at_least("penalty.l2", self.l2, 0)
@@ -232,6 +234,10 @@ class Gradient(Solver, FromDisk):
     def fit(self, model: Model, data: Dataset, run: Run) -> Fit:
         """Find the parameters of `model` for `data`."""
         check_fits_together(model, self)
+        if self.penalty.choose:
+            _, settled, notes = self.settled(model, data, run)
+            done = settled.fit(model, data, run)
+            return replace(done, notes=[*done.notes, *notes])
         if self.engine == "torchrec":
             from likewise.solvers.sharded.fitting import fit
 
@@ -241,6 +247,8 @@ class Gradient(Solver, FromDisk):
     def fit_on_disk(self, model: Model, data: Shards, run: Run) -> Fit:
         """Find the parameters of `model` for events that stay on disk."""
         check_fits_together(model, self)
+        if self.penalty.choose:
+            raise InputError("penalty.choose needs the events in memory: give penalty.l2 a number")
         if self.engine == "torchrec":
             raise InputError("engine 'torchrec' reads its events into memory: give it shards.resident(), or leave the engine to 'auto'")
         return self._fit(model, data, run)
@@ -253,6 +261,15 @@ class Gradient(Solver, FromDisk):
         from likewise.solvers.gradient import loop
 
         return loop.fit(model, data, run, self)
+
+    def settled(self, model: Model, data: Dataset, run: Run) -> tuple[Model, Gradient, list[str]]:
+        """With the penalty chosen on an inner split, where that was asked for."""
+        if not self.penalty.choose:
+            return model, self, []
+        from likewise.solvers.gradient.choose import chosen
+
+        solver, notes = chosen(model, data, run, self)
+        return model, solver, notes
 
     def _one_pass(self, model: Model) -> bool:
         able = (
