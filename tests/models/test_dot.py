@@ -201,7 +201,7 @@ def test_the_range_comes_from_the_settings_the_statement_or_the_data() -> None:
     assert Dot(range=(0, 10)).link(data, (1, 5)) == Link("clip", 0, 10)
     assert Dot(output="sigmoid").link(data) == Link("sigmoid", 0, 4.5)
     assert Dot(output="sigmoid", range=(0, 5.5)).link(data) == Link("sigmoid", 0, 5.5)
-    assert Dot(output="free").link(data) == Link("free")
+    assert Dot(output="free").link(data) == Link("clip")  # to no limits
     assert Dot(output="logistic").link(data) == Link("logistic")
     assert Dot().link(ratings_of(3, 3)) == Link("free")
 
@@ -254,3 +254,10 @@ def test_new_people_and_items_stand_at_the_end_and_move_nobody() -> None:
     liked = wider.score_pairs(wider.people(np.int32([4, 9, 11])), np.full(3, ITEMS, np.int32))
     before = model.score_pairs(model.people(np.int32([4, 9, 11])), np.full(3, -1, np.int32))
     assert np.abs(np.float32([5, 4, 5]) - liked).mean() < np.abs(np.float32([5, 4, 5]) - before).mean()
+
+
+def test_a_free_output_predicts_ratings_where_it_learned_them() -> None:
+    link = Dot(output="free").link(ratings_of(1, 5))
+    rows = np.arange(2, dtype=np.int32)
+    assert link.rates and link.label == "free" and not Dot(output="free").link(Interactions(rows, rows, 2, 2)).rates
+    assert link.respond(np.array([-9, 9], np.float32)).tolist() == [-9, 9]

@@ -106,7 +106,7 @@ def evaluate(
 
 def rates(model: FittedModel[Any]) -> bool:
     """Whether a model's responses are ratings."""
-    return model.link.kind in ("clip", "sigmoid", "levels")
+    return model.link.rates
 
 
 def _rating_part(model: FittedModel[Any], train: Dataset, held: Held, asked: Asked) -> tuple[list[Figure], Floats]:

@@ -45,8 +45,9 @@ class Dot(Model):
     range : (low, high) or None
         For "sigmoid" and "clip"; None takes it from the data ("sigmoid" a little wider, as the ends are never reached).
     init : "normal", "truncated", "scaled" or "small"
-        Start of gradient solvers: normal with deviation 0.1; deviation 0.01, cut at two deviations, as fastai starts; normal / sqrt(factors);
-        or deviation 0.005: factors that start near nothing learn the strongest tastes first, which is a regulariser of its own.
+        Start of gradient solvers: normal with deviation 0.1; deviation 0.01, cut at two deviations, as fastai starts;
+        normal / sqrt(factors); or deviation 0.005: factors that start near nothing learn the strongest tastes first, which is a
+        regulariser of its own.
     """
 
     factors: int = 50
@@ -70,8 +71,12 @@ class Dot(Model):
 
     def link(self, data: Interactions, stated: tuple[float, float] | None = None) -> Link:
         """The output's last step on this data; `stated` is the range that the data set declares."""
-        if self.output in ("free", "logistic") or data.ratings is None:
-            return Link("logistic" if self.output == "logistic" else "free")
+        if self.output == "logistic":
+            return Link("logistic")
+        if data.ratings is None:
+            return Link("free")
+        if self.output == "free":
+            return Link("clip")  # to no limits: the responses are ratings still
         if self.range is not None:
             return Link(self.output, *self.range)
         low, high = stated or (float(data.ratings.min()), float(data.ratings.max()))

@@ -18,7 +18,7 @@ LinkKind = Literal["free", "clip", "sigmoid", "logistic", "levels"]
 class Link:
     """What turns a score into a response.
 
-    kind : "free" leaves it, "clip" limits it to [low, high], "sigmoid" squeezes it into (low, high) by
+    kind : "free" leaves it, "clip" limits it to [low, high], whose default limits nothing, "sigmoid" squeezes it into (low, high) by
         `low + (high - low) / (1 + exp(-score))`, "logistic" makes it the probability of a like, "levels" takes the mean of
         ordered levels between which a latent score, normal around this one with deviation `blur`, is cut.
 
@@ -42,6 +42,18 @@ class Link:
             raise InputError(f"a sigmoid range must be finite; got low={self.low}, high={self.high}")
         if self.kind == "levels" and not len(self.levels) == len(self.cuts) + 1 > 1:
             raise InputError(f"levels need one cut between each two; got {len(self.levels)} levels and {len(self.cuts)} cuts")
+
+    @property
+    def rates(self) -> bool:
+        """Whether responses are ratings."""
+        return self.kind in ("clip", "sigmoid", "levels")
+
+    @property
+    def label(self) -> str:
+        """What a drawing says of it: the kind, and the range where there is one."""
+        if self.kind not in ("clip", "sigmoid"):
+            return self.kind
+        return f"{self.kind} [{self.low:g}, {self.high:g}]" if np.isfinite([self.low, self.high]).any() else "free"
 
     def respond(self, score: Floats) -> Floats:
         """Scores of any shape to responses of the same shape."""

@@ -42,9 +42,7 @@ def graph_of(model: Model, data: Dataset) -> Graph:
     with torch.enable_grad():
         score = trace.run(data)
     last = trace.reach(score)
-    link = facts.link
-    limits = f"[{link.low:g}, {link.high:g}]" if link.kind in ("clip", "sigmoid") else ""
-    trace.graph.add("rating" if limits else "score", f"{link.kind} {limits}".strip(), "output", last)
+    trace.graph.add("rating" if facts.link.rates else "score", facts.link.label, "output", last)
     return trace.graph
 
 

@@ -50,7 +50,8 @@ class MLP(Network):
     output : "sigmoid", "clip", "free" or "relu"
         Squeeze into `range`, limit to it, leave the score, or keep it from falling below zero.
     range : (low, high) or None, from the data
-    init : start of the embeddings: "normal" (0.1), "truncated" (0.01, cut at two deviations, as fastai starts) or "scaled" (1 / sqrt(width)).
+    init : start of the embeddings: "normal" (0.1), "truncated" (0.01, cut at two deviations, as fastai starts) or "scaled" (by
+        1 / sqrt(width)).
     freeze : layers held still: any of "users", "items", "hidden".
     """
 
