@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
 
 from likewise.data.dataset import Dataset
 from likewise.data.encoders import Encoder
@@ -99,13 +98,11 @@ def _events(events: Interactions) -> pl.DataFrame:
 
 
 def _vocabulary(vocabulary: Vocabulary) -> pl.DataFrame:
-    frame = pl.from_arrow(vocabulary.to_arrow())
-    return frame if isinstance(frame, pl.DataFrame) else frame.to_frame()
+    return vocabulary.ids.rename("id").to_frame()
 
 
 def _read_vocabulary(path: Path) -> Vocabulary:
-    table: pa.Table = pl.read_parquet(path).to_arrow()
-    return Vocabulary.from_arrow(table)
+    return Vocabulary(pl.read_parquet(path)["id"])
 
 
 def _encoders_writer(encoders: Mapping[str, tuple[Encoder, ...]]) -> Callable[[Path], None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import Annotated
 
@@ -51,6 +52,7 @@ def start(quiet: bool, config: Path | None, **flags: object) -> None:
     """Check the settings and run the service."""
     from likewise.errors import MissingExtraError
 
+    gc.disable()  # until the model stands: nearly all that a start makes stays
     try:
         from likewise.serving.settings import load_settings
         from likewise.serving.start import serve as run

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from difflib import get_close_matches
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from likewise.data.lookup import Id, Index, index, indexes_of, is_dense, repeated
 from likewise.errors import InputError, UnknownIdError
 from likewise.shapes import Rows
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Ids = pl.Series | NDArray[Any] | Sequence[Any]
 """A column of raw ids in any form that Polars takes."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 from collections.abc import AsyncIterator
@@ -71,6 +72,7 @@ def make_app(settings: Settings) -> FastAPI:
 
 def from_environment() -> FastAPI:
     """The application of a worker process, by the settings that the starting process left for it."""
+    gc.disable()  # until the model stands: nearly all that a start makes stays
     start_logging(logging.INFO)
     return make_app(Settings.from_json(os.environ[HANDED_DOWN]))
 

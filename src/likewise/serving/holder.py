@@ -41,8 +41,8 @@ class Holder:
         """Read the models; checksums are compared in the background, once answers have begun."""
         for slot, folder in self.folders.items():
             self._take(Loaded(folder, slot, verify=False))
-        gc.collect()
         gc.freeze()  # the model stays; the collector need not walk it
+        gc.enable()
 
     @property
     def main(self) -> Loaded:
