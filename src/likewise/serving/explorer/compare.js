@@ -9,7 +9,7 @@ let view, cards;
 
 export async function compare(root, card) {
   view = root;
-  const whom = state.who === "user" && state.user ? `user ${state.user}` : state.ratings.size ? `you, by ${state.ratings.size} ratings` : "a stranger";
+  const whom = state.who === "user" && state.user ? `user ${state.user}` : state.ratings.size ? `you, by ${state.ratings.size} ${card.explicit ? "rating" : "like"}${state.ratings.size > 1 ? "s" : ""}` : "a stranger";
   root.replaceChildren(h("h1", {}, "Two models, one person"), h("p", { class: "lead" }, `The same request to both models, for ${whom}.`));
   if (!card.slots.includes("beside")) {
     root.append(h("div", { class: "card empty" }, icon("scales"), h("strong", {}, "There is one model here"), h("span", {}, "Start the service with a second one to compare them:"), h("code", {}, "likewise explore model/ --beside other/")));
@@ -22,9 +22,10 @@ export async function compare(root, card) {
     const lists = await Promise.all(cards.map((one) => ask(...asked(one))));
     if (view !== root) return;
     lists.forEach((list) => list.items.forEach(remember));
-    const both = new Set(lists[0].items.map((one) => one.item_id).filter((id) => lists[1].items.some((other) => other.item_id === id)));
-    root.querySelector(".lead").append(` ${both.size} of ${lists[0].items.length} are in both lists.`);
-    columns.forEach((column, n) => column.replaceChildren(h("div", { class: "head" }, h("div", {}, h("h2", {}, `${cards[n].preset ?? cards[n].name}`), h("p", {}, `${cards[n].name} by ${cards[n].solver.name} · version ${cards[n].version.slice(0, 8)}`)), h("span", { class: n ? "pill" : "pill own" }, n ? "beside" : "main")), listView(lists[n].items, cards[n], { marked: both })));
+    const ranks = lists.map((list) => new Map(list.items.map((one) => [one.item_id, one.rank])));
+    const both = [...ranks[0].keys()].filter((id) => ranks[1].has(id));
+    root.querySelector(".lead").append(` ${both.length} of ${lists[0].items.length} are in both lists.`);
+    columns.forEach((column, n) => column.replaceChildren(h("div", { class: "head" }, h("div", {}, h("h2", {}, `${cards[n].preset ?? cards[n].name}`), h("p", {}, `${cards[n].name} by ${cards[n].solver.name} · version ${cards[n].version.slice(0, 8)}`)), h("span", { class: n ? "pill" : "pill own" }, n ? "beside" : "main")), listView(lists[n].items, cards[n], { elsewhere: new Map(both.map((id) => [id, ranks[1 - n].get(id)])) })));
   } catch (problem) { root.append(trouble(problem, () => compare(root, card))); }
   if (!state.ratings.size && state.who === "visitor") root.append(h("p", { class: "lead" }, "Both see a stranger. ", h("button", { type: "button", class: "plain", onclick: () => change(() => { state.view = "discover"; }) }, "Rate something first"), " to see them differ."));
 }

@@ -8,7 +8,7 @@ import { searchBox } from "./search.js";
 import { stars } from "./stars.js";
 import { change, names, remember, request, said, state, steps } from "./state.js";
 
-let card, root, title, side, holder, tools, head, before = null, last = "", turn = 0, question = null, asked = "";
+let card, root, title, lead, side, holder, tools, head, before = null, last = "", turn = 0, question = null, asked = "";
 
 export async function discover(view, model) {
   card = model;
@@ -18,8 +18,7 @@ export async function discover(view, model) {
   tools = h("div", { class: "controls" });
   head = h("div", { class: "head" });
   holder = h("div", {}, ghosts());
-  const words = card.explicit ? "Rate a few things you know. The list on the right is made anew at every star, and says why." : "Say what you like. The list on the right is made anew every time, and says why.";
-  root.replaceChildren(title = h("h1"), h("p", { class: "lead" }, words),
+  root.replaceChildren(title = h("h1"), lead = h("p", { class: "lead" }),
     h("div", { class: "split" }, side, h("section", { class: "card", "aria-label": "List" }, head, tools, holder)));
   await refresh();
 }
@@ -27,6 +26,7 @@ export async function discover(view, model) {
 export async function refresh() {
   if (!root?.isConnected) return;
   title.textContent = state.who === "user" ? "What would they love next?" : "What would you love next?";
+  lead.textContent = state.who === "user" ? "What somebody did, beside what the model would give them, and why." : card.explicit ? "Rate a few things you know. The list is made anew at every star, and says why." : "Say what you like. The list is made anew every time, and says why.";
   drawSide();
   drawHead();
   tools.hidden = !state.tools;
@@ -46,10 +46,10 @@ export function listRequest() {
 async function drawList() {
   const mine = turn += 1;
   const wanted = listRequest();
-  if (!wanted) return holder.replaceChildren(h("div", { class: "empty" }, icon("compass"), h("strong", {}, "Whose list?"), h("span", {}, "Give a user's id on the left to see their history beside what is recommended.")));
+  if (!wanted) return holder.replaceChildren(h("div", { class: "empty" }, icon("compass"), h("strong", {}, "Whose list?"), h("span", {}, "Give a user's id to see their history beside what is recommended.")));
   const [path, body] = wanted;
   const key = `${path} ${JSON.stringify(body)}`;
-  if (!last) holder.replaceChildren(ghosts());
+  if (!last && !holder.querySelector(".stale")) holder.replaceChildren(ghosts());
   try {
     const found = key === last && holder.found ? holder.found : await ask(path, body);
     if (mine !== turn) return;
@@ -61,7 +61,11 @@ async function drawList() {
       : h("div", { class: "empty" }, icon("tune"), h("strong", {}, "Nothing passes these filters"), h("span", {}, "Loosen one of them, or clear all."), h("button", { type: "button", class: "quiet", onclick: () => change(() => { state.chosen = {}; state.from = {}; state.to = {}; }) }, "Clear the filters"))));
     drawHead(found);
   } catch (problem) {
-    if (mine === turn) holder.replaceChildren(h("div", { class: "pad" }, trouble(problem, () => { last = ""; drawList(); })));
+    if (mine !== turn) return;
+    const note = h("div", { class: "pad" }, trouble(problem, () => { last = ""; drawList(); drawQuestion(true); }));
+    const old = holder.querySelector(".list");
+    old?.classList.add("stale");
+    holder.replaceChildren(note, ...(old ? [old] : []));
   }
 }
 
@@ -72,9 +76,9 @@ function announce(found, moved) {
 
 function drawHead(found = holder.found) {
   const status = found?.user?.status;
-  const basis = state.who === "user" ? (status === "cold" ? "This id is not known: what everybody likes" : status === "folded" ? `Their history and ${found.user.feedback} new events` : `From ${found?.user?.history ?? "…"} entries of their history`)
-    : state.ratings.size ? `From your ${state.ratings.size} ${card.explicit ? "rating" : "like"}${state.ratings.size > 1 ? "s" : ""}` : "Popular with everybody, until you say something";
-  head.replaceChildren(h("div", {}, h("h2", {}, state.who === "user" && state.user ? `For user ${state.user}` : "For you"), h("p", {}, basis)),
+  const basis = state.who === "user" ? (!state.user ? "By the id in your data" : status === "cold" ? "This id is not known: what everybody likes" : status === "folded" ? `Their history and ${found.user.feedback} new events` : `From ${found?.user?.history ?? "…"} entries of their history`)
+    : state.ratings.size ? `From your ${state.ratings.size} ${card.explicit ? "rating" : "like"}${state.ratings.size > 1 ? "s" : ""}` : "Best known first, until you say something";
+  head.replaceChildren(h("div", {}, h("h2", {}, state.who !== "user" ? "For you" : state.user ? `For user ${state.user}` : "For somebody"), h("p", {}, basis)),
     h("div", { class: "row" }, h("button", { type: "button", class: "quiet", "aria-expanded": String(state.tools), onclick: () => change(() => { state.tools = !state.tools; }) }, used() ? `Filters and knobs (${used()})` : "Filters and knobs"),
       h("button", { type: "button", class: "quiet icon", "aria-label": "Copy as curl or Python", title: "Copy as curl or Python", onclick: () => { const wanted = listRequest(); if (wanted) showCode(wanted[0], wanted[1], wanted[2]); } }, icon("code"))));
 }
@@ -102,8 +106,8 @@ function visitorSide() {
     const title = shown(names.get(id) ?? { title: id });
     return h("li", {}, h("button", { type: "button", class: "name", onclick: () => change(() => { state.item = id; }) }, title), stars(title, steps(card), value, (next) => rate({ item_id: id, ...(names.get(id) ?? { title: id }) }, next)),
       h("button", { type: "button", class: "quiet icon cross", "aria-label": `Take back ${title}`, onclick: () => change(() => { state.ratings.delete(id); }) }, icon("close")));
-  })) : h("p", { class: "soft small" }, `Nothing yet. Answer the question above, search, or ${card.explicit ? "give stars" : "give hearts"} in the list.`);
-  const mine = h("section", { class: "card pad stack", "aria-label": "What you said" }, h("div", { class: "spread" }, h("h2", {}, card.explicit ? "Your ratings" : "Your likes"), entries.length ? h("button", { type: "button", class: "plain small", onclick: () => { change(() => { state.ratings = new Map(); state.skipped = []; }); toast("Started over"); } }, "Start over") : null), list);
+  })) : h("p", { class: "soft small" }, `Nothing yet. Answer the question, search, or ${card.explicit ? "give stars" : "give hearts"} in the list.`);
+  const mine = h("section", { class: "card pad stack later", "aria-label": "What you said" }, h("div", { class: "spread" }, h("h2", {}, card.explicit ? "Your ratings" : "Your likes"), entries.length ? h("button", { type: "button", class: "plain small", onclick: () => { change(() => { state.ratings = new Map(); state.skipped = []; }); toast("Started over"); } }, "Start over") : null), list);
   return [box, questionCard(), mine];
 }
 
@@ -145,7 +149,7 @@ function userSide() {
   field.querySelector("input").value = state.user;
   field.querySelector("input").setAttribute("data-hold", "user-id");
   const history = h("section", { class: "card pad stack", "aria-label": "History" }, h("h2", {}, "What they did"), ghosts(3));
-  const alike = h("section", { class: "card pad stack", "aria-label": "Alike" }, h("h2", {}, "People of like taste"));
+  const alike = h("section", { class: "card pad stack later", "aria-label": "Alike" }, h("h2", {}, "People of like taste"));
   if (!state.user) return [field];
   past(encodeURIComponent(state.user), history, alike).catch((problem) => history.replaceChildren(h("h2", {}, "What they did"), h("p", { class: "soft small" }, problem.detail)));
   return [field, history, alike];

@@ -24,7 +24,7 @@ export async function item(card) {
     dialog.replaceChildren(drawn(page, alike, card));
     dialog.scrollTop = 0;
   } catch (problem) {
-    dialog.replaceChildren(h("div", { class: "drawer" }, closer(), trouble(problem)));
+    dialog.replaceChildren(h("div", { class: "drawer" }, h("div", { class: "spread" }, h("h1", { class: "title" }, "This cannot be shown"), closer()), trouble(problem)));
   }
 }
 
@@ -43,7 +43,7 @@ function drawn(page, alike, card) {
 function rated(page, card) {
   const { count, mean, histogram } = page.ratings;
   const most = Math.max(1, ...histogram.map((one) => one.count));
-  const bars = histogram.length ? h("div", { class: "bars", role: "img", "aria-label": histogram.map((one) => `${one.count} times ${one.rating}`).join(", ") }, histogram.map((one) => h("span", { title: `${one.count} × ${one.rating}` }, h("i", { vars: { height: `${100 * one.count / most}%` } }), String(one.rating)))) : null;
+  const bars = histogram.length ? h("div", { class: "bars", role: "img", "aria-label": histogram.map((one) => `${one.count} times ${one.rating}`).join(", ") }, histogram.map((one) => h("span", { title: `${one.count} × ${one.rating}` }, h("i", { vars: { height: `${100 * one.count / most}%` } }), histogram.length > 6 && !Number.isInteger(one.rating) ? "\u00a0" : String(one.rating)))) : null;
   return h("div", { class: "cell" }, h("h2", {}, card.explicit ? "Rated" : "Taken"), h("span", { class: "big" }, mean === null ? number(count, 0) : number(mean, 2), " "), h("span", { class: "small soft" }, mean === null ? "times" : `on average, ${number(count, 0)} ratings`), bars);
 }
 

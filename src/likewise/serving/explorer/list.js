@@ -1,6 +1,6 @@
 // A list of recommendations that shows how it moves: what rose, what fell, what is new.
 import { facts, h, number, shown, tile } from "./dom.js";
-import { reasonView } from "./reasons.js";
+import { reasonView, within } from "./reasons.js";
 import { stars } from "./stars.js";
 import { change, state, steps } from "./state.js";
 
@@ -17,19 +17,19 @@ function arrow(move) {
 
 export function scoreView(item, card) {
   if (!card.explicit) return h("span", { class: "score" }, number(item.score, 2));
-  return h("span", { class: "score", title: "The rating that the model expects" }, item.score.toFixed(2), h("small", {}, `of ${card.range?.[1] ?? 5}`));
+  return h("span", { class: "score", title: "The rating that the model expects" }, within(item.score, card).toFixed(2), h("small", {}, `of ${card.range?.[1] ?? 5}`));
 }
 
-export function listView(items, card, { moved = new Map(), rate = null, openWhy = null, marked = new Set() } = {}) {
+export function listView(items, card, { moved = new Map(), rate = null, openWhy = null, elsewhere = new Map() } = {}) {
   return h("ol", { class: "list", "aria-label": "Recommendations" }, items.map((item) => {
     const title = shown(item);
     const open = openWhy === item.item_id;
     const why = h("button", { type: "button", class: "plain small", "aria-expanded": String(open), "aria-label": `Why ${title}?`, onclick: () => change(() => { state.why = open ? "" : item.item_id; }) }, open ? "Hide why" : "Why?");
-    const under = openWhy === null && !rate ? null : h("div", { class: "under" },
+    const under = openWhy === null && !rate ? null : h("div", { class: rate ? "under" : "under alone" },
       rate ? stars(title, steps(card), state.ratings.get(item.item_id) ?? null, (value) => rate(item, value)) : null, openWhy !== null ? why : null);
-    const row = h("li", { class: `item${marked.has(item.item_id) ? " same" : ""}`, "data-item": item.item_id },
+    const row = h("li", { class: `item${elsewhere.has(item.item_id) ? " same" : ""}`, "data-item": item.item_id },
       h("span", { class: "place" }, h("b", {}, String(item.rank)), arrow(moved.get(item.item_id))), tile(item.title),
-      h("span", { class: "what" }, h("button", { type: "button", class: "name", onclick: () => change(() => { state.item = item.item_id; }) }, title), facts(item.about), marked.has(item.item_id) ? h("span", { class: "tag" }, "in both lists") : null),
+      h("span", { class: "what" }, h("button", { type: "button", class: "name", onclick: () => change(() => { state.item = item.item_id; }) }, title), facts(item.about), elsewhere.has(item.item_id) ? h("span", { class: "tag" }, `number ${elsewhere.get(item.item_id)} on the other list`) : null),
       h("span", { class: "says" }, scoreView(item, card)), under,
       open && item.reasons ? h("div", { class: "why" }, reasonView(item.reasons, card)) : null);
     return row;

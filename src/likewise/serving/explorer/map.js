@@ -14,7 +14,7 @@ export async function map(view, model) {
   side = h("div", { class: "stack" });
   const find = searchBox("Find an item on the map", (item) => point(item));
   view.replaceChildren(h("h1", {}, "The map"), h("p", { class: "lead" }, "Every dot is an item; near means alike to the model. Draw around dots with the lasso to see what they are. The star is you."),
-    h("div", { class: "split" }, h("div", { class: "stack" }, find, side), h("section", { class: "card", "aria-label": "Map" }, chart)));
+    h("div", { class: "split" }, h("div", { class: "stack" }, find, h("div", { class: "stack later" }, side)), h("section", { class: "card", "aria-label": "Map" }, chart)));
   if (!card.factors) return chart.replaceWith(h("div", { class: "empty" }, icon("map"), h("strong", {}, "This model has no map"), h("span", {}, "It knows no directions of taste. Serve a model of vectors, such as dot.")));
   chart.replaceChildren(ghosts(5));
   try {
@@ -40,14 +40,21 @@ function bundle() {
 
 const css = (name) => getComputedStyle(document.body).getPropertyValue(name).trim();
 
+// The ends of an axis with room at its sides for names.
+function room(axis, share) {
+  const values = points.map((one) => one[axis]);
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  return [low - share * (high - low), high + share * (high - low)];
+}
+
 function layout() {
-  const probe = h("span", { vars: { color: "var(--ink)", background: "var(--line)" } });
+  const probe = h("span", { vars: { color: "var(--ink)" } });
   document.body.append(probe);
-  const { color, backgroundColor } = getComputedStyle(probe);
+  const { color } = getComputedStyle(probe);
   probe.remove();
-  const axis = { showgrid: true, gridcolor: backgroundColor, zeroline: false, showticklabels: false, ticks: "" };
+  const axis = { showgrid: false, zeroline: false, showticklabels: false, ticks: "" };
   return { margin: { l: 12, r: 12, t: 12, b: 12 }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { color, family: css("font-family") || "sans-serif", size: 13 }, hovermode: "closest", dragmode: innerWidth < 720 ? "pan" : "lasso", showlegend: true,
-    legend: { orientation: "h", y: -0.01, yanchor: "top", x: 0, itemsizing: "constant" }, xaxis: axis, yaxis: axis, modebar: { bgcolor: "rgba(0,0,0,0)", color, activecolor: COLOURS[0] } };
+    legend: { orientation: "h", y: -0.01, yanchor: "top", x: 0, itemsizing: "constant" }, xaxis: { ...axis, range: room("x", innerWidth < 720 ? .16 : .08) }, yaxis: { ...axis, range: room("y", .06) }, modebar: { bgcolor: "rgba(0,0,0,0)", color, activecolor: COLOURS[0] } };
 }
 
 async function draw(found) {
@@ -80,7 +87,7 @@ function apart(best) {
   return { x: kept.map((one) => one.x), y: kept.map((one) => one.y), text: kept.map((one) => bare(one.title).replace(/ \(.*|: .*$/, "").slice(0, 28)) };
 }
 
-function restyle() { window.Plotly.relayout(chart, layout()); }
+function restyle() { const { xaxis, yaxis, ...colours } = layout(); window.Plotly.relayout(chart, colours); }
 
 async function stand() {
   const person = state.who === "user" && state.user ? { user_id: state.user } : said(card);
