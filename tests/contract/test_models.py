@@ -12,6 +12,7 @@ from likewise.data.dataset import Dataset
 from likewise.data.interactions import Histories
 from likewise.errors import InputError
 from likewise.models.base import Parts
+from likewise.models.networks.base import Network
 from likewise.models.registry import fitted_class, fitted_name, model_settings
 from likewise.solvers.base import check_fits_together
 from tests.contract.cases import ORDERED, cases, data, digest, fitted, histories, rows
@@ -278,3 +279,13 @@ def test_what_does_not_fit_is_refused(case, model):
         model.score(model.people(rows(1)), rows(30))
     with pytest.raises(refused):
         model.score_pairs(model.people(rows(1)), rows(30))
+
+
+def test_its_graph_leads_from_what_is_given_to_one_answer(case, model):
+    if isinstance(model.config, Network):
+        pytest.skip("a network is drawn from its module: tests/insight/test_pictures.py")
+    nodes, edges = model.graph().nodes, model.graph().edges
+    assert [node.kind for node in nodes].count("output") == 1
+    assert {a for a, _ in edges} == {n for n, node in enumerate(nodes) if node.kind != "output"}
+    fed = {b for _, b in edges}
+    assert all(n in fed or node.kind in ("input", "table") for n, node in enumerate(nodes))

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -75,49 +74,8 @@ def draw(answers: Answers) -> Drawing:
 
         graph = graph_of(config, answers.data)
     else:
-        graph = equation_graph(answers)
+        graph = answers.fitted.graph()
     return Drawing(graph, f"{type(config).__name__}: {answers.data.n_users:,} users, {answers.data.n_items:,} items")
-
-
-def equation_graph(answers: Answers) -> Graph:
-    """The graph of a model that is an equation over arrays."""
-    fitted, data, graph = answers.fitted, answers.data, Graph()
-    user, item = fitted.factors("user"), fitted.factors("item")
-    if fitted.config.name == "ease":
-        history = graph.add("history", f"[batch, {data.n_items:,}]", "input")
-        weights = graph.add("item weights", f"{data.n_items:,} × {data.n_items:,}", "table")
-        last = graph.add("matrix product", "", "operation", (history, weights))
-    elif fitted.config.name == "neighbours":
-        history = graph.add("history", "ratings of the user", "input")
-        near = graph.add("similarities", f"{data.n_items:,} × nearest", "table")
-        last = graph.add("weighted mean", "of deviations", "operation", (history, near))
-    else:
-        rows = graph.add("user row", "[batch]", "input"), graph.add("item row", "[batch]", "input")
-        feeding: list[int] = []
-        if user is not None and item is not None:
-            draws = getattr(fitted, "n_draws", None)
-            note = f", {draws} draws" if draws else ""
-            sides = [
-                graph.add(f"{side} factors", f"{len(table):,} × {_width(fitted, table)}{note}", "table", (row,))
-                for side, table, row in (("user", user, rows[0]), ("item", item, rows[1]))
-            ]
-            feeding.append(graph.add("dot product", "mean over draws" if draws else "[batch]", "operation", tuple(sides)))
-        if getattr(fitted.config, "bias", True):
-            biases = [
-                (f"{side} bias", f"{n:,}", row) for side, n, row in zip(("user", "item"), (data.n_users, data.n_items), rows, strict=True)
-            ]
-            if fitted.config.name == "popularity":
-                biases = [("item count", f"{data.n_items:,}", rows[1])]
-            feeding += [graph.add(label, detail, "table", (row,)) for label, detail, row in biases]
-        last = graph.add("add", "and the mean", "operation", tuple(feeding)) if len(feeding) > 1 else feeding[0]
-    link = fitted.link
-    limits = f"{link.kind} [{link.low:g}, {link.high:g}]" if link.kind in ("clip", "sigmoid") else link.kind
-    graph.add("rating" if link.kind in ("clip", "sigmoid", "levels") else "score", limits, "output", (last,))
-    return graph
-
-
-def _width(fitted: Any, table: Any) -> int:
-    return int(getattr(fitted.config, "factors", table.shape[1]))
 
 
 def _layers(graph: Graph) -> list[int]:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from likewise.data.csr import CSR
 from likewise.data.interactions import Histories
 from likewise.errors import InputError
+from likewise.models.graph import Graph, of_vectors
 from likewise.models.link import Link
 from likewise.models.mixture import Mixture
 from likewise.shapes import Floats, Rows
@@ -209,6 +210,10 @@ class FittedModel(ABC, Generic[P]):
     def row_models(self) -> list[RowModel]:
         """What ratings tell of a person's row, one model a draw, for choosing questions; empty where a person is no such row."""
         return []
+
+    def graph(self) -> Graph:
+        """How a score is made, for a drawing."""
+        return of_vectors(self)
 
     def factors(self, side: Side) -> Floats | None:
         """What similarity, axes and maps are made of, [user or item, factor]; None for models without factors."""

@@ -19,6 +19,7 @@ from likewise.data.csr import CSR
 from likewise.data.interactions import Histories
 from likewise.errors import InputError
 from likewise.models.base import Arrays, Context, FittedModel, Model, Parts, Side
+from likewise.models.graph import Graph
 from likewise.models.link import Link
 from likewise.models.mixture import Mixture
 from likewise.models.registry import fitted_class, model_settings
@@ -108,6 +109,15 @@ class FittedBlend(FittedModel[Mixture]):
     def factors(self, side: Side) -> Floats | None:
         """Those of the first part that has any."""
         return next((found for model in self.models if (found := model.factors(side)) is not None), None)
+
+    def graph(self) -> Graph:
+        graph = Graph()
+        history = graph.add("history", f"[batch, {self.n_items:,}]", "input")
+        parts = [
+            graph.add(model.config.name, f"times {share:.3g}", "layer", (history,))
+            for model, share in zip(self.models, self.shares, strict=True)
+        ]
+        return graph.end(self, graph.add("add", "", "operation", tuple(parts)))
 
     def people(self, users: Rows) -> Mixture:
         return Mixture(tuple(model.people(users) for model in self.models))

@@ -24,6 +24,7 @@ from likewise.errors import InputError
 from likewise.models.base import Arrays, Context, FittedModel, Model, Parts, check_rows
 from likewise.models.ease_sparse import local_columns
 from likewise.models.gram import activity_weights, dense_gram, diagonal, inverse_by_users, invert_in_place, sparse_gram, weights_of
+from likewise.models.graph import Graph, of_history
 from likewise.models.item_weights import DenseWeights, FactoredWeights, ItemWeights, SparseWeights, sorted_csr, weights_from_state
 from likewise.models.levels import grown
 from likewise.models.likes import LikeRule
@@ -203,6 +204,9 @@ class FittedEASE(FittedModel[Histories]):
     @property
     def item_vectors(self) -> None:
         return None
+
+    def graph(self) -> Graph:
+        return of_history(self, "item weights", f"{self.n_items:,} × {self.n_items:,}", "matrix product")
 
     def people(self, users: Rows) -> Histories:
         check_rows(users, self.n_users, "users")

@@ -25,6 +25,7 @@ from likewise.data.interactions import Histories
 from likewise.errors import InputError
 from likewise.models.base import Arrays, Context, FittedModel, Model, Parts, check_rows
 from likewise.models.gram import weights_of
+from likewise.models.graph import Graph, of_history
 from likewise.models.item_weights import SparseWeights, sorted_csr
 from likewise.models.levels import grown
 from likewise.models.link import Link
@@ -111,6 +112,9 @@ class FittedMarkov(FittedModel[Histories]):
     @property
     def item_vectors(self) -> None:
         return None
+
+    def graph(self) -> Graph:
+        return of_history(self, "steps", f"{self.n_items:,} × {self.n_items:,}", "weighted sum", f"of the last {self.config.window}")
 
     def people(self, users: Rows) -> Histories:
         check_rows(users, self.n_users, "users")

@@ -23,6 +23,7 @@ from likewise.data.interactions import Histories
 from likewise.errors import InputError
 from likewise.models.base import Arrays, Context, FittedModel, Model, Parts, check_rows
 from likewise.models.bias import range_link, rating_link
+from likewise.models.graph import Graph, of_history
 from likewise.models.levels import Levels, check_damping, grown, rated
 from likewise.models.link import Link
 from likewise.models.neighbours_item import ItemSide
@@ -128,6 +129,10 @@ class FittedNeighbours(FittedModel[Histories]):
     @property
     def n_items(self) -> int:
         return self.side.n_items
+
+    def graph(self) -> Graph:
+        rows = self.n_items if self.config.by == "item" else self.n_users
+        return of_history(self, f"similar {self.config.by}s", f"{rows:,} × nearest", "weighted mean", "of deviations")
 
     def people(self, users: Rows) -> Histories:
         return self.known.take(users)

@@ -19,6 +19,7 @@ from likewise.data.csr import CSR
 from likewise.data.interactions import Histories
 from likewise.errors import InputError
 from likewise.models.base import Arrays, Context, FittedModel, Model, Parts, check_rows, dot_rows
+from likewise.models.graph import Graph
 from likewise.models.levels import grown, level_at
 from likewise.models.link import Link
 from likewise.shapes import NO_TIME, Floats, Rows, Times
@@ -90,6 +91,11 @@ class FittedPopularity(FittedModel[Floats]):
     @property
     def n_items(self) -> int:
         return len(self.counts)
+
+    def graph(self) -> Graph:
+        graph = Graph()
+        row = graph.add("item row", "[batch]", "input")
+        return graph.end(self, graph.add("item count", f"{self.n_items:,}", "table", (row,)))
 
     def people(self, users: Rows) -> Floats:
         check_rows(users, self.trained, "users")
