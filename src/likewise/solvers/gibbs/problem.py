@@ -91,7 +91,7 @@ def make_chain(solver: Gibbs, model: Dot, problem: Problem, key: tuple[int, int]
     width = model.factors + 1
     blocks: dict[str, list[Block]] = {}
     for given in problem.given:
-        blocks.setdefault(given.field, []).append(Block(given.name, given.x, width))
+        blocks.setdefault(given.field, []).append(Block(given.name, given.x, width, threads=threads))
     levels = None
     if problem.level is not None and problem.levels is not None:
         levels = Levels(problem.level, len(problem.levels))
