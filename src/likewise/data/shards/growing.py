@@ -12,7 +12,7 @@ from likewise.errors import InputError
 from likewise.shapes import Offsets, Rows
 
 Hashes = NDArray[np.uint64]
-MISSING = -1
+EMPTY = -1
 
 
 class GrowingIds:
@@ -31,29 +31,22 @@ class GrowingIds:
     def __init__(self, word: str, most: int = LARGEST) -> None:
         self.word, self.most, self.size = word, most, 0
         self.kind: pl.DataType | None = None
-        self._slots = np.full(1 << 16, MISSING, np.int32)
+        self._slots = np.full(1 << 16, EMPTY, np.int32)
         self._keys: Hashes = np.empty(1 << 15, np.uint64)
         self._checks: Hashes = np.empty(0, np.uint64)
         self._counts: Offsets = np.zeros(1 << 15, np.int64)
         self._texts: list[pl.Series] = []
 
     def rows(self, values: pl.Series) -> Rows:
-        """Rows [batch] of the ids, -1 where missing; ids not met before get the next rows."""
-        ids = as_ids(values, missing=True)
-        if self.kind is None and len(ids) > ids.null_count():
+        """Rows [batch] of the ids, none of them missing; ids not met before get the next rows."""
+        ids = as_ids(values)
+        if not len(ids):
+            return np.empty(0, np.int32)
+        if self.kind is None:
             self.kind = ids.dtype
             if ids.dtype == pl.String:
                 self._checks = np.empty(len(self._keys), np.uint64)
-        if self.kind is not None and ids.dtype != self.kind:
-            ids = ids.cast(self.kind)
-        there = None if not ids.null_count() else ids.is_not_null().to_numpy()
-        known = ids if there is None else ids.drop_nulls()
-        found = self._meet(known)
-        if there is None:
-            return found
-        rows = np.full(len(ids), MISSING, np.int32)
-        rows[there] = found
-        return rows
+        return self._meet(ids if ids.dtype == self.kind else ids.cast(self.kind))
 
     def vocabulary(self) -> tuple[Vocabulary, Rows, Offsets]:
         """All ids in sorted order, the sorted row of each row given out, and how often each sorted id was met."""
@@ -91,7 +84,7 @@ class GrowingIds:
         self._counts[self.size :] = 0
         if len(self._checks):
             self._checks = np.resize(self._checks, size)
-        self._slots = np.full(2 * size, MISSING, np.int32)
+        self._slots = np.full(2 * size, EMPTY, np.int32)
         _place(self._keys[: self.size], self._slots)
 
 

@@ -47,17 +47,15 @@ class Scattering:
         with ExitStack() as stack:
             files = [stack.enter_context((self.folder / SCATTERED.format(n)).open("wb", buffering=0)) for n in range(self.plan.shards)]
             pair = stack.enter_context(ThreadPoolExecutor(1))
-            for number, frame in enumerate(ahead(source.batches(limits))):
+            for number, read in enumerate(ahead(source.batches(limits))):
+                frame = _with_ids(read)
                 users = pair.submit(self.users.rows, frame["user_id"])
                 rows = self.items.rows(frame["item_id"])
                 self._throw(number, users.result(), rows, frame, files)
-                progress.add(frame.height)
+                self.kept, self.dropped = self.kept + frame.height, self.dropped + read.height - frame.height
+                progress.add(read.height)
 
     def _throw(self, number: int, users: Rows, items: Rows, frame: pl.DataFrame, files: list[FileIO]) -> None:
-        known = (users >= 0) & (items >= 0)
-        if not known.all():
-            self.dropped += int((~known).sum())
-            frame, users, items = frame.filter(pl.Series(known)), users[known], items[known]
         columns: dict[str, NDArray[Any]] = {"user": users, "item": items}
         for name in ("rating", "weight"):
             if name in self.plan.columns:
@@ -68,7 +66,6 @@ class Scattering:
             ratings = columns["rating"]
             self.low, self.high = min(self.low, float(ratings.min())), max(self.high, float(ratings.max()))
             self.total += float(ratings.sum(dtype=np.float64))
-        self.kept += len(users)
         shard = self.plan.random(0, number).integers(0, self.plan.shards, len(users), np.int32)
         starts, order = counting_sort(shard, self.plan.shards)
         records = np.empty(len(users), self.plan.record)
@@ -76,6 +73,12 @@ class Scattering:
             records[name] = columns[name][order]
         for file, start, stop in zip(files, starts[:-1], starts[1:], strict=True):
             _write_all(file, records[start:stop])
+
+
+def _with_ids(frame: pl.DataFrame) -> pl.DataFrame:
+    """The rows that have a user and an item."""
+    whole = [frame[name].fill_nan(None) if frame[name].dtype.is_float() else frame[name] for name in ("user_id", "item_id")]
+    return frame.filter(whole[0].is_not_null() & whole[1].is_not_null()) if any(ids.null_count() for ids in whole) else frame
 
 
 def _write_all(file: FileIO, records: NDArray[Any]) -> None:
