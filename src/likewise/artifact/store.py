@@ -13,8 +13,6 @@ from __future__ import annotations
 
 import json
 import logging
-import math
-import mmap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -23,7 +21,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
@@ -31,6 +28,7 @@ from likewise import __version__
 from likewise.artifact import tables
 from likewise.artifact.card import card
 from likewise.artifact.folder import open_files, read_manifest, write_folder
+from likewise.data.arrays import read_arrays
 from likewise.data.dataset import Dataset
 from likewise.errors import ArtifactError, LikewiseError, MissingExtraError
 from likewise.models.base import FittedModel, Model
@@ -44,9 +42,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("likewise")
 
 INDEX = "index.safetensors"
-DTYPES = {"BOOL": "?", "U8": "u1", "I8": "i1", "I16": "<i2", "U16": "<u2", "F16": "<f2", "I32": "<i4", "U32": "<u4", "F32": "<f4",
-          "F64": "<f8", "I64": "<i8", "U64": "<u8"}  # fmt: skip
-"""NumPy's words for those of safetensors."""
 
 
 @dataclass(frozen=True)
@@ -78,12 +73,8 @@ class Saved:
 
 def save(folder: str | Path, saved: Saved, extra: Mapping[str, Callable[[Path], None]] | None = None) -> None:
     """Write the artifact; the folder's previous artifact stays whole until the new one is."""
-    arrays = {name: np.ascontiguousarray(array) for name, array in saved.fitted.state().items()}
-    broken = [name for name, array in arrays.items() if array.dtype.kind == "f" and np.isnan(array).any()]
-    if broken:
-        raise ArtifactError(f"the model holds numbers that are not finite (in {', '.join(broken)}); fit it again before saving")
     files, described = tables.describe(saved.data)
-    files["model.safetensors"] = lambda path: save_file(arrays, path)
+    files["model.safetensors"] = _arrays_writer(saved)
     index = saved.index
     if index is not None:
         files[INDEX] = lambda path: save_file(index.state(), path)
@@ -139,25 +130,14 @@ def _index(fitted: FittedModel[Any], paths: Mapping[str, Path]) -> ItemIndex | N
         return None
 
 
-def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    """The arrays of a safetensors file, mapped into memory: read when they are used, and shared by processes that read them.
-
-    A write to one of them stays in its own process.
-    """
-    with path.open("rb") as file:
-        content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
-    start = 8 + int.from_bytes(content[:8], "little")
-    header: dict[str, Any] = json.loads(content[8:start])
-    header.pop("__metadata__", None)
-    arrays = {}
-    for name, entry in header.items():
-        dtype, shape = np.dtype(DTYPES[entry["dtype"]]), tuple(entry["shape"])
-        first, last = entry["data_offsets"]
-        if last - first != dtype.itemsize * math.prod(shape):
-            raise ValueError(f"{name} has {last - first} bytes, not those of {shape}")
-        array: NDArray[Any] = np.frombuffer(content, dtype, math.prod(shape), start + first).reshape(shape)
-        arrays[name] = array if array.flags.aligned else array.copy()
-    return arrays
+def _arrays_writer(saved: Saved) -> Callable[[Path], None]:
+    if (written := saved.written) is not None:
+        return lambda path: written.replace(path) and None
+    arrays = {name: np.ascontiguousarray(array) for name, array in saved.fitted.state().items()}
+    broken = [name for name, array in arrays.items() if array.dtype.kind == "f" and np.isnan(array).any()]
+    if broken:
+        raise ArtifactError(f"the model holds numbers that are not finite (in {', '.join(broken)}); fit it again before saving")
+    return lambda path: save_file(arrays, path)
 
 
 def _plain(value: Any) -> Any:

@@ -14,7 +14,7 @@ vectors and answers without torch.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -37,6 +37,10 @@ if TYPE_CHECKING:
 
 Init = Literal["normal", "truncated", "scaled"]
 Output = Literal["sigmoid", "clip", "free", "relu"]
+
+
+TableMaker = Callable[[Side, int, int, str, bool, Floats], Any]
+"""(side, rows, width, init, bias, how often each row is looked up) -> a module that is looked up like a `Table`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +69,8 @@ class Facts:
         What the softmax divides scores by.
     shares : float64 [event] or None
         How often each event is drawn, where not all are drawn alike; sums to one.
+    make_table : callable or None
+        Makes the tables of ids; None makes `Table`s.
     """
 
     data: Interactions
@@ -77,8 +83,18 @@ class Facts:
     level_kind: Literal["ordinal", "categorical"] = "ordinal"
     cosine: bool = False
     shares: NDArray[np.float64] | None = None
+    make_table: TableMaker | None = None
     weighing: Weighing | None = None
     temperature: float = 1.0
+
+    def ids(self, side: Side, width: int, init: str, bias: bool = False) -> Any:
+        """The table of a side's ids: a `Table`, or what a solver that keeps tables elsewhere makes in its place."""
+        rows = self.data.n_users if side == "user" else self.data.n_items
+        if self.make_table is not None:
+            return self.make_table(side, rows, width, init, bias, self.seen(side))
+        from likewise.models.networks.layers import Table
+
+        return Table(rows, width, init, self.seen(side), bias)
 
     def seen(self, side: Side) -> Floats:
         """How often an event looks up each row of a side, float32 [row]; sums to one."""

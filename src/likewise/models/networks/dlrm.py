@@ -75,13 +75,12 @@ class DLRM(Network):
     def tables(self, facts: Facts) -> dict[str, nn.Module]:
         from torch import nn
 
-        from likewise.models.networks.layers import FeatureTower, Table
+        from likewise.models.networks.layers import FeatureTower
 
         layers: dict[str, nn.Module] = {}
-        sides: tuple[tuple[Side, int, Features | None], ...]
-        sides = (("user", facts.data.n_users, facts.user_features), ("item", facts.data.n_items, facts.item_features))
-        for side, rows, features in sides:
-            layers[f"{side}s"] = Table(rows, self.factors, self.init, facts.seen(side))
+        sides: tuple[tuple[Side, Features | None], ...] = (("user", facts.user_features), ("item", facts.item_features))
+        for side, features in sides:
+            layers[f"{side}s"] = facts.ids(side, self.factors, self.init)
             fields: list[nn.Module] = []
             if features is not None:
                 sets = [b.matrix for b in features.blocks if b.kind not in NUMERIC]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from likewise.data.interactions import Interactions
-from likewise.models.base import FittedModel
+from likewise.models.base import FittedModel, Side
 from likewise.models.dot import Dot, FittedDot
 from likewise.models.link import Link
 from likewise.models.networks.base import Facts, Network
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from likewise.models.networks.net import Net
+
+
+SIDES: tuple[Side, Side] = ("user", "item")
 
 
 @dataclass(frozen=True)
@@ -36,11 +39,8 @@ class DotNetwork(Network):
         return self.dot.link(data, stated)
 
     def tables(self, facts: Facts) -> dict[str, nn.Module]:
-        from likewise.models.networks.layers import Table
-
         width = self.dot.factors + self.dot.bias
-        users = Table(facts.data.n_users, width, self.dot.init, seen=facts.seen("user"), bias=self.dot.bias)
-        items = Table(facts.data.n_items, width, self.dot.init, seen=facts.seen("item"), bias=self.dot.bias)
+        users, items = (facts.ids(side, width, self.dot.init, self.dot.bias) for side in SIDES)
         if facts.weighing is not None and self.dot.bias:  # the best answer that is the same for everybody
             items.start_bias(np.log((facts.data.by_item.counts + 1) / (len(facts.data) + 1)))
         return {"users": users, "items": items}

@@ -28,7 +28,7 @@ def sums_of(config: Model, nets: Sequence[Net], facts: Facts) -> FittedSums:
     data, n = facts.data, len(nets)
     users = joined([net.everyone("user", data.n_users) for net in nets], 1.0)
     items = joined([net.everyone("item", data.n_items) for net in nets], 1 / n)
-    towers = _tower(nets, "user_tower", 1.0), _tower(nets, "item_tower", 1 / n)
+    towers = tower_of(nets, "user_tower", 1.0), tower_of(nets, "item_tower", 1 / n)
     whole = RowPrior.of_rows(users), RowPrior.of_rows(items)
     given_by = _beside_each_other(nets, "implicit", 1.0), _beside_each_other(nets, "mirrored", 1 / n)
     fitted = FittedSums(config, users, items, facts.mean, facts.link, *whole, 1.0, *towers, *given_by)
@@ -56,7 +56,8 @@ def _beside_each_other(nets: Sequence[Net], name: str, share: float) -> Floats |
     return np.hstack(tables) * np.float32(share) if tables else None
 
 
-def _tower(nets: Sequence[Net], name: str, share: float) -> Tower | None:
+def tower_of(nets: Sequence[Net], name: str, share: float) -> Tower | None:
+    """The networks' towers of that name as one, its last layer's factors times `share`; None where they have none."""
     towers = [tower for net in nets if isinstance(tower := getattr(net, name, None), FeatureTower)]
     if not towers:
         return None

@@ -76,15 +76,14 @@ class TwoTower(Network):
         return self.factors + 1, self.factors + 1
 
     def tables(self, facts: Facts) -> dict[str, nn.Module]:
-        from likewise.models.networks.layers import FeatureTower, Table
+        from likewise.models.networks.layers import FeatureTower
 
         if not self.ids and facts.user_features is None and facts.item_features is None:
             raise InputError("two towers without ids need features: give tables of users or items, or set ids=True")
         layers: dict[str, nn.Module] = {}
-        sides: tuple[tuple[Side, int, Features | None], ...]
-        sides = (("user", facts.data.n_users, facts.user_features), ("item", facts.data.n_items, facts.item_features))
-        for side, rows, features in sides:
-            own = Table(rows, self.factors + 1, self.init if self.ids or features is None else "zero", facts.seen(side), bias=True)
+        sides: tuple[tuple[Side, Features | None], ...] = (("user", facts.user_features), ("item", facts.item_features))
+        for side, features in sides:
+            own = facts.ids(side, self.factors + 1, self.init if self.ids or features is None else "zero", bias=True)
             own.requires_grad_(self.ids or features is None)
             layers[f"{side}s"] = own
             if features is not None:

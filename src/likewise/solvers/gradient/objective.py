@@ -149,8 +149,9 @@ class Objective:
         total = torch.zeros((), device=batch.users.device)
         for net in self.nets:
             person = net.person(batch.users)
-            positive = net.join(person, net.item(batch.items), batch.context)
-            others = net.item(drawn.reshape(-1)).reshape(*drawn.shape, -1)
+            items = net.item(torch.cat([batch.items, drawn.reshape(-1)]))  # one look-up: sharded rows move once in each
+            positive = net.join(person, items[: len(batch)], batch.context)
+            others = items[len(batch) :].reshape(*drawn.shape, -1)
             context = {name: column[:, None].expand_as(drawn) for name, column in batch.context.items()}
             negative = net.join(person[:, None].expand(*drawn.shape, -1), others, context)
             total = total + self._beside(positive, negative, batch, drawn, there, sampler)

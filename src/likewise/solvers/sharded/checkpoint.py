@@ -1,0 +1,113 @@
+"""Checkpoints of a sharded fit: written beside the training, whole or not at all, read by any number of ranks.
+
+A checkpoint is a folder `step-NNN` of torch.distributed.checkpoint's files, and `whole.json`, which is put there last and names them
+with their sizes. A folder without it, or with a file that is missing or short, was never finished or was damaged, and the one before is
+taken. Two are kept.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+import torch.distributed as dist
+import torch.distributed.checkpoint as dcp
+
+from likewise.errors import ArtifactError
+from likewise.solvers.sharded.ranks import Rank
+
+log = logging.getLogger(__name__)
+
+WHOLE = "whole.json"
+KEPT = 2
+
+
+class Checkpoints:
+    """The checkpoints of one fit.
+
+    Parameters
+    ----------
+    folder : shared by all ranks
+    fingerprint : of data, settings and seed; a checkpoint resumes only the fit that wrote it.
+    """
+
+    def __init__(self, folder: str, fingerprint: str, rank: Rank) -> None:
+        self.folder, self.fingerprint, self.rank = Path(folder), fingerprint, rank
+        self.group = dist.new_group(backend="gloo")  # its own, since it is at work while the training is
+        self.under_way: Future[Any] | None = None
+
+    def save(self, state: Mapping[str, Any], about: Mapping[str, Any]) -> None:
+        """Copy the state and write it while training goes on; one at a time."""
+        self.wait()
+        place = self.folder / f"step-{about['steps']:012d}"
+        if self.rank.first:
+            shutil.rmtree(place, ignore_errors=True)
+            place.mkdir(parents=True)
+        dist.barrier(self.group)
+        told = {**about, "fingerprint": self.fingerprint}
+        self.under_way = dcp.async_save(dict(state), checkpoint_id=place, process_group=self.group)  # type: ignore[assignment]
+        if self.rank.first and self.under_way is not None:
+            self.under_way.add_done_callback(lambda done: None if done.exception() else self._finish(place, told))
+
+    def wait(self) -> None:
+        """Until what is being written is written; its error, if it has one, is raised here."""
+        if self.under_way is not None:
+            under_way, self.under_way = self.under_way, None
+            under_way.result()
+
+    def restore(self, state: Callable[[], dict[str, Any]], take: Callable[[Mapping[str, Any]], None]) -> Mapping[str, Any] | None:
+        """Read the newest whole checkpoint into `state()` and hand it to `take`; what was told when it was saved, None without one.
+
+        Raises ArtifactError for a checkpoint of another fit.
+        """
+        found: Any = self.rank.told(self._newest() if self.rank.first else None)
+        if found is None:
+            return None
+        place, about = found
+        if about["fingerprint"] != self.fingerprint:
+            raise ArtifactError(
+                f"the checkpoint {place} belongs to a fit with other data, settings or seed; give another folder or delete it"
+            )
+        loaded = state()
+        dcp.load(loaded, checkpoint_id=place, process_group=self.group)
+        take(loaded)
+        return dict(about)
+
+    def _newest(self) -> tuple[str, dict[str, Any]] | None:
+        for place in sorted(self.folder.glob("step-*"), reverse=True):
+            about = _whole(place)
+            if about is not None:
+                return str(place), about
+            log.warning("the checkpoint %s is not whole; the one before it is taken", place)
+        return None
+
+    def _finish(self, place: Path, about: Mapping[str, Any]) -> None:
+        """Declare it whole, and drop those that are no longer needed."""
+        sizes = {path.name: path.stat().st_size for path in place.iterdir()}
+        fresh = place / f"{WHOLE}.new"
+        with fresh.open("w", encoding="utf-8") as file:
+            json.dump({**about, "files": sizes}, file)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(place / WHOLE)
+        kept = 0
+        for other in sorted(self.folder.glob("step-*"), reverse=True):
+            kept += _whole(other) is not None
+            if other < place and kept > KEPT:
+                shutil.rmtree(other, ignore_errors=True)
+
+
+def _whole(place: Path) -> dict[str, Any] | None:
+    """What was told of a checkpoint; None where it is not whole."""
+    try:
+        about = json.loads((place / WHOLE).read_text(encoding="utf-8"))
+        sizes = {name: (place / name).stat().st_size for name in about["files"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return about if sizes == about["files"] else None

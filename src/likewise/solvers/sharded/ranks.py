@@ -1,0 +1,99 @@
+"""The processes of a job: how one joins, who tells an error, what it says when another has gone."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from likewise.errors import LikewiseError
+from likewise.solvers.gradient.device import device_of
+
+LOST = ("connection", "gloo", "nccl", "socket", "peer", "store", "broken pipe", "timed out", "timeout")
+"""Words of the errors that a collective raises when the other side has gone."""
+
+
+@dataclass(frozen=True)
+class Rank:
+    """One process among `size`.
+
+    Parameters
+    ----------
+    device : where its part is trained; a GPU of its own where there are any.
+    """
+
+    number: int
+    size: int
+    device: torch.device
+
+    @property
+    def first(self) -> bool:
+        """Whether it speaks for all."""
+        return self.number == 0
+
+    def part(self, rows: int) -> tuple[int, int]:
+        """Its share of `rows`, from and to, as row-wise sharding deals them: all the same, the last ones what is left."""
+        share = -(-rows // self.size)
+        return min(self.number * share, rows), min((self.number + 1) * share, rows)
+
+    def summed(self, values: Tensor) -> Tensor:
+        """The sum of every rank's values."""
+        dist.all_reduce(values)
+        return values
+
+    def told(self, value: object) -> object:
+        """What the first rank has, on every rank."""
+        box = [value]
+        dist.broadcast_object_list(box, 0)
+        return box[0]
+
+
+@contextmanager
+def joined(wanted: str) -> Iterator[Rank]:
+    """Join the job that torchrun started, or a job of one.
+
+    Raises LikewiseError when another process of the job ends in the middle of it.
+    """
+    device = device_of(wanted)
+    if device.type == "cuda":
+        device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")) if device.index is None else device.index)
+        torch.cuda.set_device(device)
+    if not dist.is_initialized():
+        _join(device)
+    try:
+        yield Rank(dist.get_rank(), dist.get_world_size(), device)
+    except RuntimeError as error:
+        if not any(word in str(error).lower() for word in LOST):
+            raise
+        raise LikewiseError(
+            "another process of this job has ended, and the others stop with it; `torchrun --max-restarts N`, or the same command "
+            "again, goes on from the last checkpoint"
+        ) from error
+    if dist.get_world_size() == 1:  # a job of several is joined once in a process's life: its store remembers
+        dist.destroy_process_group()
+
+
+def first_to_tell() -> bool:
+    """Whether this process is the first of its job to report an error: the rest stay silent."""
+    if int(os.environ.get("WORLD_SIZE", "1")) < 2 or "MASTER_ADDR" not in os.environ:
+        return True
+    try:
+        place = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+        store = dist.TCPStore(*place, is_master=False, timeout=timedelta(seconds=5))
+        return bool(store.add(f"likewise/told/{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", 1) == 1)
+    except (RuntimeError, ValueError):  # nobody is left to ask
+        return True
+
+
+def _join(device: torch.device) -> None:
+    backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
+    if "RANK" in os.environ and "MASTER_ADDR" in os.environ:
+        dist.init_process_group(backend)
+    else:
+        dist.init_process_group(backend, store=dist.HashStore(), rank=0, world_size=1)
