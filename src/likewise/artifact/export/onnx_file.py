@@ -24,7 +24,7 @@ from likewise.artifact.export.graph import Graph, Value
 from likewise.artifact.export.histories import score_ease, score_markov
 from likewise.artifact.export.posterior import cdf, fold_posterior
 from likewise.artifact.export.sequence import fold_sequential
-from likewise.artifact.export.vectors import fold_bias, fold_dot, fold_implicit, fold_popularity, fold_sums
+from likewise.artifact.export.vectors import fold_bias, fold_dot, fold_implicit, fold_popularity, fold_softmax, fold_sums
 from likewise.artifact.store import Saved
 from likewise.errors import ArtifactError, InputError, MissingExtraError
 from likewise.models.base import FittedModel
@@ -37,6 +37,7 @@ VECTORS: dict[str, Callable[..., Value]] = {
     "bias": fold_bias,
     "dot": fold_dot,
     "implicit": fold_implicit,
+    "softmax": fold_softmax,
     "sums": fold_sums,
     "posterior": fold_posterior,
     "sequential": fold_sequential,

@@ -1,4 +1,4 @@
-"""People who are vectors, folded in inside a graph: the ridge row of dot products and sums, the likes of ALS, levels, counts."""
+"""People who are vectors, folded in inside a graph: ridge rows of dot products and sums, likes of ALS and softmax, levels, counts."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 
 from likewise.artifact.export.entries import Entries
 from likewise.artifact.export.graph import Graph, Value
-from likewise.artifact.export.solve import conjugate_gradients
+from likewise.artifact.export.solve import TINY, conjugate_gradients
 from likewise.models.bias import FittedBias
+from likewise.models.chances import NEWTON, STEPS as STEPS_OF_CHOICES
 from likewise.models.dot import FittedDot
 from likewise.models.implicit import FittedImplicit
 from likewise.models.link import Link
@@ -16,6 +17,7 @@ from likewise.models.networks.sums import FittedSums
 from likewise.models.popularity import FittedPopularity
 from likewise.models.ridge_rows import gram_of
 from likewise.models.rows import STEPS, RowPrior
+from likewise.models.softmax import FittedSoftmax
 from likewise.shapes import Floats
 
 Doubles = NDArray[np.float64]
@@ -66,6 +68,40 @@ def fold_implicit(g: Graph, model: FittedImplicit, told: Entries) -> Value:
     right = (design * weights.shaped(-1, 1)).sum(0)
     row = g.constant(turn) @ conjugate_gradients(g, base, design, weights, right, len(scales))
     return g.choose(total > 0, row.to(np.float32), model.usual)
+
+
+def fold_softmax(g: Graph, model: FittedSoftmax, told: Entries) -> Value:
+    """(row, 1), the row by the steps of `models.chances` in double precision; the usual person without likes."""
+    weighing = model.weighing
+    mass = told.count.most(1.0).to(np.float64) ** (1.0 - weighing.users) * weighing.scale
+    each = mass / told.count.most(1.0).to(np.float64)
+    ridge = (mass / weighing.usual_user) ** (1.0 - weighing.power) * (weighing.l2 * weighing.usual_user)
+    items, bias = g.constant(model.item_factors.astype(np.float64)), g.constant(model.item_bias.astype(np.float64))
+    wanted = (items.take(told.rows) * (told.worth.to(np.float64) * each).shaped(-1, 1)).sum(0)
+    across = items.turned(1, 0)
+
+    def downhill(chance: Value, x: Value) -> Value:
+        return wanted - across @ chance * mass - ridge * x
+
+    def step(_: Value, x: Value, logits: Value, steepest: Value, direction: Value) -> tuple[Value, list[Value]]:
+        move = items @ direction
+        reach = (x * 0.0).sum(0, keep=True)
+        for _ in range(NEWTON):
+            chance = (logits + reach * move).apply("Softmax", axis=0)
+            mean = (chance * move).sum(0, keep=True)
+            first = mass * mean - (wanted * direction).sum(0, keep=True) + ridge * ((x + reach * direction) * direction).sum(0, keep=True)
+            second = mass * ((chance * move * move).sum(0, keep=True) - mean * mean) + ridge * (direction * direction).sum(0, keep=True)
+            reach = reach - first / second.most(TINY)
+        reach = reach.most(0.0)
+        x, logits = x + reach * direction, logits + reach * move
+        new = downhill(logits.apply("Softmax", axis=0), x)
+        turn = ((new * (new - steepest)).sum(0, keep=True) / (steepest * steepest).sum(0, keep=True).most(TINY)).most(0.0)
+        return ((new * new).sum(0, keep=True) > 1e-16).any(), [x, logits, new, new + turn * direction]
+
+    nowhere = wanted * 0.0
+    begin = downhill(bias.apply("Softmax", axis=0), nowhere)
+    row = g.loop(STEPS_OF_CHOICES, None, [nowhere, bias, begin, begin], step)[0].to(np.float32)
+    return g.concat(g.choose(told.count > 0, row, model.usual), np.ones(1, np.float32))
 
 
 def ridge_row(
