@@ -86,7 +86,7 @@ def fold_softmax(g: Graph, model: FittedSoftmax, told: Entries) -> Value:
     def step(_: Value, x: Value, logits: Value, steepest: Value, direction: Value) -> tuple[Value, list[Value]]:
         move = items @ direction
         reach = (x * 0.0).sum(0, keep=True)
-        for _ in range(NEWTON):
+        for _n in range(NEWTON):
             chance = (logits + reach * move).apply("Softmax", axis=0)
             mean = (chance * move).sum(0, keep=True)
             first = mass * mean - (wanted * direction).sum(0, keep=True) + ridge * ((x + reach * direction) * direction).sum(0, keep=True)
