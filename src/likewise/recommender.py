@@ -29,7 +29,7 @@ from likewise.people.visitor import Visitor, visitor
 from likewise.people.visitors import Visitors, visitors
 from likewise.ranking.doubt import RankBy
 from likewise.ranking.shown import Moment
-from likewise.solvers.base import Event, Run, Solver, check_fits_together, fit_from, starts_from
+from likewise.solvers.base import Event, Ranks, Run, Solver, check_fits_together, fit_from, starts_from
 from likewise.solvers.closed_form import ClosedForm
 
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ class Recommender:
         check_fits_together(model, self.solver)
         self._answers: Answers | None = None
         self._insight: Insight | None = None
+        self._written: Path | None = None
         self.notes: dict[str, Any] = {}
 
     # ---- learning ------------------------------------------------------------------------------------------------------------
@@ -84,6 +85,7 @@ class Recommender:
         keep_on_interrupt: bool = False,
         checkpoint: str | Path | None = None,
         start: Any = None,
+        ranks: Ranks | None = None,
     ) -> Self:
         """Find the parameters.
 
@@ -104,6 +106,7 @@ class Recommender:
         checkpoint : folder for solvers that can resume, or None
         start : a fitted Recommender or the folder of one, a pair of them for the halves of `NeuMF`, or None
             Gradient training begins from its tables, row by row where both know the id.
+        ranks : how a fit over several processes is run, for engine "torchrec"
         """
         from likewise.evaluation.cautions import order_unknown
 
@@ -111,9 +114,10 @@ class Recommender:
         held_out = None if valid is None else as_events(valid)
         known = data.kept if isinstance(data, Shards) else data
         kept = None if checkpoint is None else str(checkpoint)
-        run = Run(held_out, seed, device, threads, watch, keep_on_interrupt, kept, start=starts_from(start, known, self.solver, load))
+        begin = starts_from(start, known, self.solver, load)
+        run = Run(held_out, seed, device, threads, watch, keep_on_interrupt, kept, start=begin, ranks=ranks or Ranks())
         fit = fit_from(self.solver, self.model, data, run)
-        self._answers, self._insight = Answers(fit.model, known), None
+        self._answers, self._insight, self._written = Answers(fit.model, known), None, fit.written
         self.notes = {
             "seed": seed,
             "fit_seconds": fit.seconds,
@@ -371,7 +375,9 @@ class Recommender:
         """Write everything needed to answer, explain and update to a folder; an older model there stays whole until then."""
         from likewise.artifact.store import Saved, save
 
-        save(folder, Saved(self.fitted, self.solver, self.data, self.notes, self.answers.index))
+        written, self._written = self._written, None
+        ours = written is not None and written.parent.absolute() == Path(folder).absolute()
+        save(folder, Saved(self.fitted, self.solver, self.data, self.notes, self.answers.index, written if ours else None))
 
     @classmethod
     def load(cls, folder: str | Path, *, verify: bool = True) -> Recommender:

@@ -65,6 +65,7 @@ class Saved:
     data: Dataset
     notes: Mapping[str, Any] = field(default_factory=dict)
     index: ItemIndex | None = None
+    written: Path | None = None
 
     @property
     def model(self) -> Model:
@@ -132,7 +133,11 @@ def _index(fitted: FittedModel[Any], paths: Mapping[str, Path]) -> ItemIndex | N
 
 def _arrays_writer(saved: Saved) -> Callable[[Path], None]:
     if (written := saved.written) is not None:
-        return lambda path: written.replace(path) and None
+
+        def move(path: Path) -> None:
+            written.replace(path)
+
+        return move
     arrays = {name: np.ascontiguousarray(array) for name, array in saved.fitted.state().items()}
     broken = [name for name, array in arrays.items() if array.dtype.kind == "f" and np.isnan(array).any()]
     if broken:

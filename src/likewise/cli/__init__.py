@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from likewise.errors import LikewiseError
@@ -22,12 +23,23 @@ def main() -> None:
     except LikewiseError as error:
         from likewise.cli.words import as_options, options_of
 
-        sys.stderr.write(f"error: {as_options(str(error), options_of(sys.argv[1:]))}\n")
+        if _first_to_tell():
+            sys.stderr.write(f"error: {as_options(str(error), options_of(sys.argv[1:]))}\n")
         raise SystemExit(2) from None
     except BrokenPipeError:  # the reader of a pipe has left, as `head` does
         sys.stderr.close()
         raise SystemExit(141) from None
     except OSError as error:  # a full disk, a folder that is not there or may not be written to
         place = f"{error.filename}: " if error.filename else ""
-        sys.stderr.write(f"error: {place}{error.strerror or error}\n")
+        if _first_to_tell():
+            sys.stderr.write(f"error: {place}{error.strerror or error}\n")
         raise SystemExit(2) from None
+
+
+def _first_to_tell() -> bool:
+    """Whether this process speaks: of the processes of a torchrun job the first one that has something to tell."""
+    if "TORCHELASTIC_RUN_ID" not in os.environ:
+        return True
+    from likewise.solvers.sharded.telling import first_to_tell
+
+    return first_to_tell()

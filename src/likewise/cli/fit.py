@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +12,10 @@ from likewise.cli import common
 
 if TYPE_CHECKING:
     from likewise.recommender import Recommender
+
+
+SHARDED = "dot-sharded"
+"""The preset of engine torchrec where none is named."""
 
 
 def fit(
@@ -36,27 +41,43 @@ def fit(
     start: Annotated[
         list[Path] | None, typer.Option("--start", help="A saved model to begin from; twice for a dot product and an mlp, NeuMF's halves.")
     ] = None,
+    checkpoint_every: Annotated[
+        int | None, typer.Option("--checkpoint-every", help="With --engine torchrec: steps between checkpoints; one an epoch if left out.")
+    ] = None,
+    engine: Annotated[
+        str | None, typer.Option("--engine", help="How gradient descent runs: auto, one-pass, torch, or torchrec under torchrun.")
+    ] = None,
+    plan: Annotated[
+        str, typer.Option("--plan", help="With --engine torchrec: row-wise gives each process an even share, planner lets TorchRec decide.")
+    ] = "row-wise",
     keep_on_interrupt: Annotated[bool, typer.Option("--keep-on-interrupt", help="On Ctrl-C save the best so far.")] = False,
     seed: common.Seed = 0,
     as_json: common.AsJson = False,
 ) -> None:
     """Fit a recommender and save it."""
     from likewise.artifact.folder import check_target
+    from likewise.solvers.base import Ranks
     from likewise.studies.fit import fit as fit_preset
     from likewise.studies.presets import parse_changes
 
     check_target(out)
+    sharded = engine == "torchrec"
+    settings = parse_changes(changes or []) | ({} if engine is None else {"solver.engine": engine})
+    ranks = Ranks(plan, checkpoint_every, str(out) if sharded else None)  # type: ignore[arg-type]
+    speaks = not sharded or os.environ.get("RANK", "0") == "0"
     columns: dict[str, Any] = {
         "user": user, "item": item, "rating": rating, "timestamp": timestamp, "weight": weight, "context": tuple(context or ()),
         "range": range, "duplicates": duplicates, "delimiter": delimiter,
     }  # fmt: skip
     data = common.read_events(train, **columns, items=items, users=users, tags=tags, query=query)
     held_out = None if valid is None else common.read_events(valid, held_out=True, **columns, at_least=1)
-    with common.progress(not as_json) as watch:
+    with common.progress(speaks and not as_json) as watch:
         rec = fit_preset(
-            data, preset, held_out, seed=seed, changes=parse_changes(changes or []), watch=watch, keep_on_interrupt=keep_on_interrupt,
-            checkpoint=checkpoint, start=start,
+            data, preset or (SHARDED if sharded else None), held_out, seed=seed, changes=settings, watch=watch,
+            keep_on_interrupt=keep_on_interrupt, checkpoint=checkpoint, start=start, ranks=ranks,
         )  # fmt: skip
+    if not speaks:
+        return
     rec.save(out)
     facts = _facts(rec, len(data), out)
     if as_json:

@@ -12,12 +12,14 @@ import logging
 import os
 import shutil
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import torch.distributed as dist
 import torch.distributed.checkpoint as dcp
+from torch import Tensor
+from torch.distributed._shard.sharded_tensor import Shard, ShardedTensor
 
 from likewise.errors import ArtifactError
 from likewise.solvers.sharded.ranks import Rank
@@ -40,7 +42,8 @@ class Checkpoints:
     def __init__(self, folder: str, fingerprint: str, rank: Rank) -> None:
         self.folder, self.fingerprint, self.rank = Path(folder), fingerprint, rank
         self.group = dist.new_group(backend="gloo")  # its own, since it is at work while the training is
-        self.under_way: Future[Any] | None = None
+        self.writer = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
+        self.under_way: Future[None] | None = None
 
     def save(self, state: Mapping[str, Any], about: Mapping[str, Any]) -> None:
         """Copy the state and write it while training goes on; one at a time."""
@@ -51,9 +54,7 @@ class Checkpoints:
             place.mkdir(parents=True)
         dist.barrier(self.group)
         told = {**about, "fingerprint": self.fingerprint}
-        self.under_way = dcp.async_save(dict(state), checkpoint_id=place, process_group=self.group)  # type: ignore[assignment]
-        if self.rank.first and self.under_way is not None:
-            self.under_way.add_done_callback(lambda done: None if done.exception() else self._finish(place, told))
+        self.under_way = self.writer.submit(self._write, _copied(state), place, told)
 
     def wait(self) -> None:
         """Until what is being written is written; its error, if it has one, is raised here."""
@@ -79,6 +80,11 @@ class Checkpoints:
         take(loaded)
         return dict(about)
 
+    def _write(self, state: dict[str, Any], place: Path, about: Mapping[str, Any]) -> None:
+        dcp.save(state, checkpoint_id=place, process_group=self.group)
+        if self.rank.first:
+            self._finish(place, about)
+
     def _newest(self) -> tuple[str, dict[str, Any]] | None:
         for place in sorted(self.folder.glob("step-*"), reverse=True):
             about = _whole(place)
@@ -101,6 +107,18 @@ class Checkpoints:
             kept += _whole(other) is not None
             if other < place and kept > KEPT:
                 shutil.rmtree(other, ignore_errors=True)
+
+
+def _copied(state: Any) -> Any:
+    """The same state in host memory, which training does not touch; torch's own stager knows no sharded tensors."""
+    if isinstance(state, ShardedTensor):
+        shards = [Shard(shard.tensor.detach().cpu().clone(), shard.metadata) for shard in state.local_shards()]
+        return ShardedTensor._init_from_local_shards_and_global_metadata(shards, state.metadata(), process_group=state._process_group)
+    if isinstance(state, Tensor):
+        return state.detach().cpu().clone()
+    if isinstance(state, Mapping):
+        return {name: _copied(value) for name, value in state.items()}
+    return [_copied(value) for value in state] if isinstance(state, list) else state
 
 
 def _whole(place: Path) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""The processes of a job: how one joins, who tells an error, what it says when another has gone."""
+"""The processes of a job: how one joins, and what it says when another has gone."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 
 import torch
 import torch.distributed as dist
@@ -77,18 +76,6 @@ def joined(wanted: str) -> Iterator[Rank]:
         ) from error
     if dist.get_world_size() == 1:  # a job of several is joined once in a process's life: its store remembers
         dist.destroy_process_group()
-
-
-def first_to_tell() -> bool:
-    """Whether this process is the first of its job to report an error: the rest stay silent."""
-    if int(os.environ.get("WORLD_SIZE", "1")) < 2 or "MASTER_ADDR" not in os.environ:
-        return True
-    try:
-        place = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
-        store = dist.TCPStore(*place, is_master=False, timeout=timedelta(seconds=5))
-        return bool(store.add(f"likewise/told/{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", 1) == 1)
-    except (RuntimeError, ValueError):  # nobody is left to ask
-        return True
 
 
 def _join(device: torch.device) -> None:

@@ -76,7 +76,7 @@ class Training:
         self.objective = Objective(solver, [self.net], self.facts, rank.device)
         self._step.objective = self.objective
         self.batches = Batches(self._targets(data), solver.batch_size, solver.balance, None)
-        self.measuring = Measuring.of(self.net, self.facts, run.valid, data, rank, self.objective.likes)
+        self.measuring = Measuring.of(self.net, self.facts, run.valid_in_memory, data, rank, self.objective.likes)
         self.order = torch.Generator(rank.device).manual_seed(run.seed)
         self.draws = torch.Generator(rank.device)
         self.history: list[Event] = []
