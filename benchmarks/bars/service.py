@@ -1,4 +1,4 @@
-"""The bars of the service: load, memory, start, faults, bad requests. Needs `wrk` (Debian) and the data folder.
+"""The bars of the service: load, memory, start, page, faults, bad requests. Needs `wrk` and `chromium` (Debian) and the data folder.
 
 The fault and request bars are the slow tests of `tests/faults`; here they are run and their verdict is a line.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -22,8 +23,9 @@ from benchmarks.bars._bars import Board, run
 FIT = """
 import sys
 import likewise as lw
-from likewise.studies.fit import fit
-fit(lw.load_movielens(sys.argv[1]), "dot", changes={"model.factors": 64}).save(sys.argv[2])
+from likewise.solvers.als import ALS
+# how fast a list is made does not depend on how good it is
+lw.Recommender(lw.Dot(factors=64), ALS(feedback="ratings", sweeps=2, l2=0.1)).fit(lw.load_movielens(sys.argv[1])).save(sys.argv[2])
 """
 LARGE = """
 import sys
@@ -43,6 +45,19 @@ model = FittedDot.trained(config, people, vectors, nothing[1], nothing[0], 3.0, 
 from likewise.artifact.store import Saved, save
 from likewise.solvers.als import ALS
 save(sys.argv[1], Saved(model, ALS(feedback="ratings"), data, {}))
+"""
+CATALOGUE = """
+import sys
+import numpy as np, polars as pl
+import likewise as lw
+from likewise.solvers.als import ALS
+rng = np.random.default_rng(0)
+rows = np.arange(200_000)
+events = pl.DataFrame({"user_id": rng.integers(0, 5_000, 200_000), "item_id": rows % 10_000, "rating": rng.integers(1, 6, 200_000)})
+table = [(n, f"Film {n}", "Comedy|Drama" if n % 2 else "Western", 1950 + n % 70) for n in range(10_000)]
+items = pl.DataFrame(table, schema=["item_id", "title", "genres", "year"], orient="row")
+events = events.unique(["user_id", "item_id"], keep="first", maintain_order=True)
+lw.Recommender(lw.Dot(factors=32), ALS(feedback="ratings", sweeps=2)).fit(lw.read(events, items=items)).save(sys.argv[1])
 """
 LISTS = """
 local n = 0
@@ -105,6 +120,12 @@ def bars(board: Board) -> None:
         return min(found[1:])  # the first reads the files from the disk and compiles
 
     board.at_most("start at 1,000,000 x 64 vectors, seconds", start, 2.0)
+
+    def page() -> float:
+        board.run([sys.executable, "-c", CATALOGUE, home / "catalogue"])
+        return first_view(home / "catalogue")
+
+    board.at_most("explorer, first view over 10,000 items, seconds", page, 2.0)
     for name, test in (
         ("kill -9 under 10,000 events, 20 times, both databases", "test_service_faults.py -k kept_once_in_full"),
         ("PostgreSQL stopped for 10 s", "test_service_faults.py -k stopped_in_full"),
@@ -138,6 +159,30 @@ def memory_change(home: Path, _: dict[str, Load]) -> float:
             sent += load("/", home / "lists.lua", 10).requests
             before = before or (resident(process.pid) if sent >= 20_000 else 0)
         return 100 * abs(resident(process.pid) / before - 1)
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def first_view(model: Path) -> float:
+    """Seconds until the page stands, its list and its question, in a browser that has nothing of it: the median of five."""
+    from playwright.sync_api import sync_playwright
+
+    path = shutil.which("chromium") or shutil.which("google-chrome")
+    _, process = started(model)
+    try:
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+            found = []
+            for _ in range(5):
+                context = browser.new_context(viewport={"width": 1280, "height": 900})
+                page = context.new_page()
+                page.goto(f"http://127.0.0.1:{PORT}/explore")
+                page.wait_for_selector("main[aria-busy=false] .item")
+                found.append(page.evaluate("performance.now()") / 1000)
+                context.close()
+            browser.close()
+        return float(sorted(found)[2])
     finally:
         process.terminate()
         process.wait(30)

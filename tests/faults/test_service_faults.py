@@ -19,6 +19,9 @@ from likewise.serving.feedback.store import Feedback
 from tests.serving.conftest import fresh_database
 from tests.serving_process import Running, running
 
+PAUSE = 0.004
+"""Seconds between a client's requests: a load that leaves the workers some of the machine."""
+
 
 def ask(port: int, method: str, path: str, body: Any = None, timeout: float = 10.0) -> tuple[int, Any, dict[str, str]]:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
@@ -109,6 +112,7 @@ def swapped_under_load(model: Path, saved_models: Path, swaps: int) -> tuple[Cou
         while not done.is_set():
             user = str(1 + n % 10)
             n += 1
+            time.sleep(PAUSE)
             try:
                 status, body, _ = ask(service.port, "GET", f"/users/{user}/recommendations?n=5")
             except (OSError, http.client.HTTPException):
