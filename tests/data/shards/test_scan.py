@@ -9,8 +9,7 @@ from contextlib import contextmanager
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 import likewise as lw
 from likewise.data.shards import prepare, scatter
@@ -253,7 +252,7 @@ def full_disk(size):
 def test_a_full_disk_leaves_nothing(tmp_path, size):
     source = write(tmp_path / "in", events(n=50_000))
     lw.scan(source, tmp_path / "compiled")  # compiled code may be cached beforehand
-    with full_disk(size), pytest.raises(ArtifactError, match="could not prepare .*out: .* nothing was left there"):
+    with full_disk(size), pytest.raises(ArtifactError, match=r"could not prepare .*out: .* nothing was left there"):
         lw.scan(source, tmp_path / "out")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["compiled", "in"]
 

@@ -65,6 +65,8 @@ class Training:
 
     def __init__(self, network: Network, model: Model, data: Dataset | Shards, run: Run, solver: Gradient, device: torch.device) -> None:
         self.network, self.run, self.solver, self.device = network, run, solver, device
+        if isinstance(data, Shards):
+            check_streams(model, solver)
         if network.grouped and solver.balance is not None:
             raise InputError(f"{type(network).__name__} reads whole histories, so its rows cannot be balanced; leave `balance` out")
         self.notes: list[str] = []
@@ -197,7 +199,6 @@ class Training:
         return Batches(rows, solver.batch_size, None, "user")
 
     def _streamed(self, data: Shards) -> ShardBatches:
-        check_streams(self.network, self.solver, self.objective.sampler is not None)
         return ShardBatches(data, self.solver.batch_size, self.device, self.objective.likes)
 
     # ---- figures -------------------------------------------------------------------------------------------------------------

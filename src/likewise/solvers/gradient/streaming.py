@@ -11,9 +11,12 @@ from numpy.typing import NDArray
 from likewise.data.dataset import Dataset
 from likewise.data.shards.shards import Columns, Shards
 from likewise.errors import InputError
-from likewise.models.networks.base import Network
+from likewise.models.base import Model
 from likewise.solvers.gradient.batches import Batch
 from likewise.solvers.gradient.settings import Gradient
+
+MODELS = ("dot", "mlp", "neumf", "two-tower", "dlrm")
+"""Those that look nothing up but the rows of an event."""
 
 
 class ShardBatches:
@@ -62,14 +65,15 @@ class ShardBatches:
         return Batch(put(columns.users).long(), put(columns.items).long(), target, weight, {})
 
 
-def check_streams(network: Network, solver: Gradient, negatives: bool) -> None:
+def check_streams(model: Model, solver: Gradient) -> None:
     """Refuse what needs all events at once."""
     wanted = "give it shards.resident(), which takes memory, or leave it out"
-    if network.grouped is not None:
-        raise InputError(f"{type(network).__name__} reads whole histories, which shards do not hold together: {wanted}")
+    if model.name not in MODELS:
+        name = type(model).__name__
+        raise InputError(f"{name} reads whole histories; from shards only {', '.join(MODELS)} learn: give it shards.resident()")
     if solver.balance is not None:
         raise InputError(f"balance draws from all events at once, and they stay on disk: {wanted}")
-    if negatives or solver.loss.name == "softmax":
+    if solver.negatives is not None or solver.loss.ranks or solver.loss.name in ("softmax", "bce"):
         asked = f"loss {solver.loss.name!r} looks up what each user has had, which stays on disk"
         raise InputError(f"{asked}: take engine='one-pass' with 'bpr' or 'bce', SGD or Adagrad")
 
