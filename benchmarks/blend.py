@@ -33,7 +33,8 @@ LABELS = {"diversity": "diversity of the list", "novelty": "novelty of the list"
 def main(home: Path) -> None:
     found = {suite: weighed(home, suite) for suite in SUITES}
     (RESULTS / "blend.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    draw(found)
+    draw_weights(found)
+    draw_knobs(json.loads((RESULTS / "knobs.json").read_text(encoding="utf-8")))
 
 
 def weighed(home: Path, suite: str) -> dict[str, Any]:
@@ -61,26 +62,39 @@ def weighed(home: Path, suite: str) -> dict[str, Any]:
     return {"parts": parts, "found": (blend.config.weights or (1.0,))[0], "curve": curve}
 
 
-def draw(found: dict[str, Any]) -> None:
-    """Both pictures; nothing without Matplotlib."""
+def figure_of(width: int) -> tuple[Any, list[Any]] | None:
+    """A figure of so many panels side by side, as the documents look; None without Matplotlib."""
     try:
         import matplotlib
         from matplotlib.figure import Figure
     except ImportError:
-        return
+        return None
     matplotlib.rc_file(str(IMAGES.parent / "matplotlibrc"))
     figure = Figure(figsize=(7, 3))
-    for axes, (suite, result) in zip(figure.subplots(1, len(found)), found.items(), strict=True):
+    return figure, list(figure.subplots(1, width))
+
+
+def draw_weights(found: dict[str, Any]) -> None:
+    """NDCG by the weight of the first part."""
+    if (drawn := figure_of(len(found))) is None:
+        return
+    figure, panels = drawn
+    for axes, (suite, result) in zip(panels, found.items(), strict=True):
         x, y = [point["weight"] for point in result["curve"]], [point["ndcg@10"] for point in result["curve"]]
         axes.plot(x, y, "o-")
         place = min(range(len(x)), key=lambda n: abs(x[n] - result["found"]))
         axes.plot(x[place], y[place], "o", color="C1", markersize=9)
         axes.annotate("found on inner splits", (x[place], y[place]), xytext=(0, -16), textcoords="offset points", ha="center", fontsize=8)
-        axes.set(title=suite.upper(), xlabel=f"weight of {result['parts'][0]}, the rest {result['parts'][1]}", ylabel="NDCG@10")
+        axes.set(title=suite.upper(), xlabel="weight of ALS, the rest EASE", ylabel="NDCG@10")
     figure.savefig(IMAGES / "lists-blend.svg", metadata={"Date": None})
-    rows = json.loads((RESULTS / "knobs.json").read_text(encoding="utf-8"))
-    figure = Figure(figsize=(7, 3))
-    for axes, (knob, label) in zip(figure.subplots(1, len(LABELS)), LABELS.items(), strict=True):
+
+
+def draw_knobs(rows: list[dict[str, Any]]) -> None:
+    """NDCG against what a knob buys."""
+    if (drawn := figure_of(len(LABELS))) is None:
+        return
+    figure, panels = drawn
+    for axes, (knob, label) in zip(panels, LABELS.items(), strict=True):
         mine = [row for row in rows if row["knob"] == knob]
         axes.plot([row[knob] for row in mine], [row["ndcg"] for row in mine], "o-")
         for row in mine:
