@@ -10,7 +10,7 @@ import likewise as lw
 from likewise.data.dataset import Dataset
 from likewise.data.interactions import Histories
 from likewise.errors import InputError
-from likewise.models.chances import Answers, Choices, best_rows
+from likewise.models.chances import Choices, Takers, best_rows
 from likewise.models.softmax import FittedSoftmax, Weighing
 from likewise.solvers.base import Run
 from likewise.solvers.gradient.settings import Balance, Gradient, Penalty
@@ -44,7 +44,7 @@ def test_a_choice_of_all_is_the_optimum_found_by_plain_descent():
     design, offsets = RNG.normal(size=(12, 3)).astype(np.float32), RNG.normal(size=12).astype(np.float32)
     wanted = RNG.integers(0, 2, (5, 12)).astype(np.float32)
     ridge = np.full((5, 3), 0.7, np.float32)
-    found = best_rows(lambda some: Choices(wanted[some]), design, offsets, ridge, np.zeros(3))
+    found = best_rows(lambda some: (Choices(wanted[some]), offsets), design, ridge, np.zeros(3))
     for n in range(5):
         x = np.zeros(3)
         for _ in range(3_000):
@@ -57,7 +57,7 @@ def test_a_new_item_is_the_optimum_found_by_plain_descent():
     design, offsets = RNG.normal(size=(30, 2)).astype(np.float32), RNG.normal(size=30).astype(np.float32)
     wanted, mass = RNG.integers(0, 2, (3, 30)).astype(np.float32), RNG.uniform(1, 3, 30).astype(np.float32)
     ridge, centre = np.full((3, 2), 0.5, np.float32), np.array([0.3, -0.2], np.float32)
-    found = best_rows(lambda some: Answers(wanted[some], mass), design, offsets, ridge, centre)
+    found = best_rows(lambda some: (Takers(wanted[some], mass), offsets), design, ridge, centre)
     for n in range(3):
         x = centre.astype(np.float64)
         for _ in range(3_000):
@@ -99,6 +99,14 @@ def test_a_new_item_goes_to_those_like_its_friends(data, fitted):
     nobody = fitted.with_items(new, Histories(np.array([0, 0]), np.empty(0, np.int32)))
     assert np.isfinite(nobody.item_bias).all()
     assert nobody.item_bias[40] < fitted.item_bias.mean()
+
+
+def test_an_item_solved_again_stays_where_training_put_it(data, fitted):
+    items = np.arange(40, dtype=np.int32)
+    people = fitted.people(np.arange(80, dtype=np.int32))
+    again = fitted.with_items(items, data.interactions.by_item)
+    scores = [model.score(people) - model.score(people).mean(1, keepdims=True) for model in (fitted, again)]
+    assert np.corrcoef(*(one.ravel() for one in scores))[0, 1] > 0.97
 
 
 def test_balance_weighs_people_and_refuses_items(data):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
@@ -55,8 +56,8 @@ class Choices:
 
 
 @dataclass(frozen=True, eq=False)
-class Answers:
-    """Items that everybody chose or did not: loss = sum of mass * log(1 + exp(logit)) - wanted * logit.
+class Takers:
+    """Who took an item and who left it: loss = sum of mass * log(1 + exp(logit)) - wanted * logit.
 
     Logits are the new item's score less the log of what all others' scores sum to.
 
@@ -85,14 +86,16 @@ class Answers:
         return ((both * chance - self.wanted) * move).sum(1), (both * chance * (1 - chance) * move * move).sum(1)
 
 
-def best_rows(loss_of: Callable[[slice], Choices | Answers], design: Floats, offsets: Floats, ridge: Floats, centre: Floats) -> Floats:
+Problem: TypeAlias = tuple[Choices | Takers, Floats]
+
+
+def best_rows(problem: Callable[[slice], Problem], design: Floats, ridge: Floats, centre: Floats) -> Floats:
     """Rows [row, column] of least cost.
 
     Parameters
     ----------
-    loss_of : the loss of a slice of the rows.
+    problem : the loss of a slice of the rows, and their offsets, float32 [other] or [row, other].
     design : float32 [other, column]
-    offsets : float32 [other]
     ridge : float32 [row, column]
         Penalty of each number.
     centre : float32 [column]
@@ -102,7 +105,7 @@ def best_rows(loss_of: Callable[[slice], Choices | Answers], design: Floats, off
     block = max(1, WIDE // max(1, len(design)))
     for start in range(0, len(rows), block):
         some = slice(start, start + block)
-        rows[some] = _descend(loss_of(some), design, offsets, ridge[some], rows[some])
+        rows[some] = _descend(*problem(some), design, ridge[some], rows[some])
     return rows
 
 
@@ -112,7 +115,7 @@ def softmax(logits: Floats) -> Floats:
     return np.asarray(chance / chance.sum(1, keepdims=True), np.float32)
 
 
-def _descend(loss: Choices | Answers, design: Floats, offsets: Floats, ridge: Floats, start: Floats) -> Floats:
+def _descend(loss: Choices | Takers, offsets: Floats, design: Floats, ridge: Floats, start: Floats) -> Floats:
     away = np.zeros_like(start)
     logits: Floats = start @ design.T + offsets
     cost = loss.cost(logits)
@@ -132,7 +135,7 @@ def _descend(loss: Choices | Answers, design: Floats, offsets: Floats, ridge: Fl
     return np.asarray(start + away, np.float32)
 
 
-def _step(loss: Choices | Answers, logits: Floats, move: Floats, away: Floats, direction: Floats, ridge: Floats) -> Floats:
+def _step(loss: Choices | Takers, logits: Floats, move: Floats, away: Floats, direction: Floats, ridge: Floats) -> Floats:
     """How far along the direction the cost is least, [row, 1]."""
     step: Floats = np.zeros((len(logits), 1), np.float32)
     flat = (ridge * direction * direction).sum(1)

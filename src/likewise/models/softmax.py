@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from likewise.data.csr import CSR
 from likewise.data.interactions import Histories, Interactions
 from likewise.models.base import Arrays, Context, FittedModel, Parts, Side, check_rows, dot_rows
-from likewise.models.chances import WIDE, Answers, Choices, best_rows, softmax
+from likewise.models.chances import WIDE, Choices, Takers, best_rows, softmax
 from likewise.models.levels import grown
 from likewise.models.link import Link
 from likewise.shapes import Floats, Rows
@@ -161,7 +161,8 @@ class FittedSoftmax(FittedModel[Floats]):
         return replace(self, user_factors=longer, lengths=grown(self.lengths, users, self._usual_length, self._usual_length))
 
     def with_items(self, items: Rows, histories: Histories, features: CSR | None = None) -> Self:
-        """A new item is a yes or no of every person, beside all that they could choose already."""
+        """An item is taken or left by every person, beside all others that they could choose."""
+        check_rows(histories.rows, self.n_users, "users of a history")
         each = self.weighing.each(self.lengths)
         likes = _weighted(histories, lambda known: each[known.rows])
         design = _with_one(self.user_factors)
@@ -170,7 +171,10 @@ class FittedSoftmax(FittedModel[Floats]):
         centre = np.zeros(design.shape[1], np.float32)
         centre[-1] = self.item_bias.mean() if self.n_items else 0.0
         mass = (each * self.lengths).astype(np.float32)
-        rows = best_rows(lambda some: Answers(_dense(likes, some, self.n_users), mass), design, -self._logs(), ridge, centre)
+        logs = self._logs()
+        rows = best_rows(
+            lambda some: (Takers(_dense(likes, some, self.n_users), mass), -self._beside(items[some], logs)), design, ridge, centre
+        )
         if not self.config.bias:
             rows[:, -1] = 0
         longer = grown(self.item_vectors, items, rows, centre if self.config.bias else 0 * centre)
@@ -202,7 +206,7 @@ class FittedSoftmax(FittedModel[Floats]):
         likes = self._likes(histories)
         ridge = np.repeat(self.weighing.ridge(_sums(likes), self.weighing.usual_user)[:, None], len(self.usual), 1)
         rows = best_rows(
-            lambda some: Choices(_dense(likes, some, self.n_items)), self.item_factors, self.item_bias, ridge, np.zeros_like(self.usual)
+            lambda some: (Choices(_dense(likes, some, self.n_items)), self.item_bias), self.item_factors, ridge, np.zeros_like(self.usual)
         )
         rows[likes.counts == 0] = self.usual
         return rows
@@ -236,6 +240,14 @@ class FittedSoftmax(FittedModel[Floats]):
             top = logits.max(1, initial=-1e30)
             logs[start : start + block] = np.log(np.exp(logits - top[:, None]).sum(1)) + top
         return logs
+
+    def _beside(self, items: Rows, logs: Floats) -> Floats:
+        """Log of what each person's scores sum to without an item, float32 [item, user]; a new one is in no sum."""
+        known = items < self.n_items
+        own = np.where(known, items, 0)
+        scores = self.item_factors[own] @ self.user_factors.T + self.item_bias[own, None]
+        share = np.where(known[:, None], np.exp(np.minimum(scores - logs, 0)), 0)
+        return np.asarray(logs + np.log1p(-np.minimum(share, 0.999)), np.float32)
 
 
 def _with_one(rows: Floats) -> Floats:
