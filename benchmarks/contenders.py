@@ -14,9 +14,12 @@ import polars as pl
 from benchmarks.install_peers import python_of, status
 from benchmarks.measure import Measured, likewise, measured
 from benchmarks.suites import Split
+from likewise.evaluation.figures import Figure
 
 LIST_FIGURES = ("ndcg@10", "recall@20", "ndcg@100", "hit@10", "coverage@10")
 KS = (10, 20, 100)
+PEOPLE = "people"
+"""Where a run keeps its first figure person by person, for paired differences; it does not reach the JSON."""
 
 
 @dataclass(frozen=True)
@@ -50,14 +53,20 @@ def contender(name: str, kind: str) -> Contender:
 
 def _run_preset(who: Contender, task: str, split: Split, seed: int, threads: int) -> dict[str, Any]:
     train, test = split.tables
-    command = [*likewise(), "bench", train, "--test", test, "--preset", who.model, "--seed", str(seed), "--json"]
-    found = measured(command + (["--rank"] if task == "list" else []), threads)
-    if found.problem:
-        return {"problem": found.problem}
-    told = found.json()
-    answer = told["recommend_seconds"] if task == "list" else told["predict_seconds"]
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "answers.parquet"
+        command = [*likewise(), "bench", train, "--test", test, "--preset", who.model, "--seed", str(seed), "--json"]
+        found = measured(command + (["--rank", "--lists", out] if task == "list" else ["--predictions", out]), threads)
+        if found.problem:
+            return {"problem": found.problem}
+        told, answers = found.json(), pl.read_parquet(out)
+    judged = (
+        of_lists(split.train, split.test, as_array(answers)) if task == "list" else of_ratings(split.test, answers["prediction"].to_numpy())
+    )
     figures = {name: told[name] for name in (LIST_FIGURES if task == "list" else ("rmse", "mae"))}
-    return {**figures, "fit_seconds": told["fit_seconds"], "answer_seconds": answer, **_costs(found), "version": _own_version()}
+    answer = told["recommend_seconds"] if task == "list" else told["predict_seconds"]
+    times = {"fit_seconds": told["fit_seconds"], "answer_seconds": answer}
+    return {**figures, **times, **_costs(found), "version": _own_version(), PEOPLE: judged}
 
 
 def _run_peer(who: Contender, task: str, split: Split, seed: int, threads: int) -> dict[str, Any]:
@@ -84,20 +93,47 @@ def _run_peer(who: Contender, task: str, split: Split, seed: int, threads: int) 
             return {"problem": found.problem}
         told = found.json()
         answers = np.load(out)
-    figures = list_figures(split.train, split.test, answers) if task == "list" else rating_errors(split.train, split.test, answers)
-    return {**figures, "fit_seconds": told["fit_seconds"], "answer_seconds": told["answer_seconds"], **_costs(found)} | {
-        "version": told["version"],
-        "settings": json.dumps(told["settings"], sort_keys=True),
-    }
+    if task == "rating":
+        figures, judged = rating_errors(split.train, split.test, answers), of_ratings(split.test, _clipped(split.train, answers))
+    else:
+        figures, judged = list_figures(split.train, split.test, answers), of_lists(split.train, split.test, answers)
+    times = {"fit_seconds": told["fit_seconds"], "answer_seconds": told["answer_seconds"]}
+    about = {"version": told["version"], "settings": json.dumps(told["settings"], sort_keys=True)}
+    return {**figures, **times, **_costs(found), **about, PEOPLE: judged}
 
 
 def rating_errors(train: pl.DataFrame, test: pl.DataFrame, predicted: np.ndarray) -> dict[str, float]:
     """RMSE and MAE over all test rows, predictions clipped to the range of the training ratings."""
     from likewise.evaluation.rating import mae, rmse
 
-    ratings = train["rating"].to_numpy()
-    clipped, actual = np.clip(predicted, ratings.min(), ratings.max()), test["rating"].to_numpy()
+    clipped, actual = _clipped(train, predicted), test["rating"].to_numpy()
     return {"rmse": rmse(clipped, actual), "mae": mae(clipped, actual)}
+
+
+def _clipped(train: pl.DataFrame, predicted: np.ndarray) -> np.ndarray:
+    ratings = train["rating"].to_numpy()
+    return np.clip(predicted, ratings.min(), ratings.max())
+
+
+def of_ratings(test: pl.DataFrame, predicted: np.ndarray) -> Figure:
+    """Squared errors, added up for each person."""
+    users, person = np.unique(test["user_id"].to_numpy(), return_inverse=True)
+    squares = (predicted - test["rating"].to_numpy()) ** 2
+    return Figure("rmse", np.bincount(person, squares, len(users)), np.bincount(person, minlength=len(users)).astype(float), root=True)
+
+
+def of_lists(train: pl.DataFrame, test: pl.DataFrame, lists: np.ndarray) -> Figure:
+    """NDCG@10 of each person."""
+    found = _by_person(train, test, lists)["ndcg@10"]
+    return Figure("ndcg@10", np.nan_to_num(found), np.isfinite(found).astype(float))
+
+
+def as_array(lists: pl.DataFrame) -> np.ndarray:
+    """Lists as item ids [user, 100], users in sorted order, -1 behind the end."""
+    users, person = np.unique(lists["user_id"].to_numpy(), return_inverse=True)
+    table = np.full((len(users), max(KS)), -1, np.int64)
+    table[person, lists["rank"].to_numpy() - 1] = lists["item_id"].to_numpy()
+    return table
 
 
 def list_figures(train: pl.DataFrame, test: pl.DataFrame, lists: np.ndarray) -> dict[str, float]:
@@ -105,6 +141,12 @@ def list_figures(train: pl.DataFrame, test: pl.DataFrame, lists: np.ndarray) -> 
 
     Raises ValueError if a list holds an item of the user's training history, or an item twice.
     """
+    metrics, shown = _by_person(train, test, lists), lists[:, :10]
+    found = {name: float(np.nanmean(metrics[name])) for name in LIST_FIGURES if name in metrics}
+    return {**found, "coverage@10": len(np.unique(shown[shown >= 0])) / train["item_id"].n_unique()}
+
+
+def _by_person(train: pl.DataFrame, test: pl.DataFrame, lists: np.ndarray) -> dict[str, np.ndarray]:
     from likewise.evaluation.ranks import UNREACHED
     from likewise.evaluation.top_n import list_metrics
 
@@ -121,10 +163,7 @@ def list_figures(train: pl.DataFrame, test: pl.DataFrame, lists: np.ndarray) -> 
         ranks += [place.get(item, UNREACHED) for item in wanted[user]]
         sizes.append(len(wanted[user]))
     n_items = train["item_id"].n_unique()
-    metrics = list_metrics(np.concatenate([[0], np.cumsum(sizes)]), np.array(ranks, np.int32), np.full(len(users), n_items), KS)
-    shown = lists[:, :10]
-    found = {name: float(np.nanmean(metrics[name])) for name in LIST_FIGURES if name in metrics}
-    return {**found, "coverage@10": len(np.unique(shown[shown >= 0])) / n_items}
+    return list_metrics(np.concatenate([[0], np.cumsum(sizes)]), np.array(ranks, np.int32), np.full(len(users), n_items), KS)
 
 
 def _costs(found: Measured) -> dict[str, float]:

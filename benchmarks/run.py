@@ -9,19 +9,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
-import subprocess
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.contenders import Contender, contender
-from benchmarks.measure import ROOT
+from benchmarks.about import about
+from benchmarks.contenders import PEOPLE, Contender, contender
 from benchmarks.suites import NoDataError, Suite, split_of, suites
+from likewise.evaluation.significance import differences
 
 RESULTS = Path(__file__).parent / "results"
 COSTS = ("fit_seconds", "answer_seconds", "wall_seconds", "cpu_seconds", "peak_mb")
@@ -45,7 +42,8 @@ def run_suite(suite: Suite, repeats: int, threads: int, only: Sequence[str] = ()
 
 
 def summary(everyone: Sequence[Contender], runs: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
-    """Medians, and each cost as a ratio to the first contender's in the same repeat: its median, least and greatest."""
+    """Medians; each cost as a ratio to the first contender's in the same repeat: its median, least and greatest; and how much better
+    the first contender is on the first repeat, paired by person."""
     first = next((who.name for who in everyone if runs[who.name] and "problem" not in runs[who.name][0]), None)
     told = []
     for who in everyone:
@@ -59,25 +57,12 @@ def summary(everyone: Sequence[Contender], runs: dict[str, list[dict[str, Any]]]
         for cost in COSTS:
             each = [run[cost] / max(base[cost], 1e-9) for run, base in zip(mine, runs[str(first)], strict=False)]
             ratios[cost] = {"median": median(each), "least": min(each), "greatest": max(each)}
-        told.append({"name": who.name, "kind": who.kind, **texts, "median": numbers, "ratio_to": first, "ratios": ratios, "runs": mine})
+        each = [{key: value for key, value in run.items() if key != PEOPLE} for run in mine]
+        told.append({"name": who.name, "kind": who.kind, **texts, "median": numbers, "ratio_to": first, "ratios": ratios, "runs": each})
+        if who.name != first and PEOPLE in mine[0]:
+            (gap,) = differences({"": runs[str(first)][0][PEOPLE]}, {"": mine[0][PEOPLE]})
+            told[-1]["first_against_it"] = {"difference": gap.difference, "low": gap.low, "high": gap.high, "verdict": gap.verdict}
     return told
-
-
-def about() -> dict[str, Any]:
-    """When, where and what was measured."""
-    return {
-        "when": datetime.now(UTC).isoformat(timespec="seconds"),
-        "commit": _git("rev-parse", "HEAD"),
-        "changed": bool(_git("status", "--porcelain", "--", "src")),
-        "machine": {
-            "system": f"{platform.system()} {platform.release()}",
-            "processor": _processor(),
-            "cores": os.cpu_count(),
-            "python": platform.python_version(),
-            "load": os.getloadavg()[0],
-        },
-        "versions": {name: _version(name) for name in ("likewise", "numpy", "numba", "polars", "torch")},
-    }
 
 
 def table(result: dict[str, Any]) -> str:
@@ -133,25 +118,3 @@ def _line(found: dict[str, Any], task: str) -> str:
 
 def _first(result: dict[str, Any]) -> str:
     return next((str(one["ratio_to"]) for one in result["contenders"] if "ratio_to" in one), "nobody")
-
-
-def _git(*arguments: str) -> str:
-    done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True)
-    return done.stdout.strip() if done.returncode == 0 else "unknown"
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
-
-
-def _version(package: str) -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "not installed"

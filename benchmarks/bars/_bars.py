@@ -17,6 +17,7 @@ of bars looks like this:
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -24,9 +25,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from benchmarks.about import about
 from benchmarks.measure import Measured, likewise, measured
 from benchmarks.suites import NoDataError, data_home
 
+RESULTS = Path(__file__).parents[1] / "results" / "bars"
 CONTROL = "bias"
 CONTROL_OF_LIKES = "popularity"
 Value = Callable[[], float] | float
@@ -140,6 +143,7 @@ def run(title: str, bars: Callable[[Board], None], arguments: Sequence[str] | No
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--only", default="", help="bars whose name holds this")
     parser.add_argument("--threads", type=int, default=None)
+    parser.add_argument("--write", action="store_true", help="put the lines into benchmarks/results/bars, for the tables of the documents")
     args = parser.parse_args(arguments)
     board = Board(args.control, tuple(args.seeds), args.only, args.threads)
     print("bar | value | bound | holds")
@@ -149,8 +153,21 @@ def run(title: str, bars: Callable[[Board], None], arguments: Sequence[str] | No
         print(f"{title}: {error}", file=sys.stderr)
         sys.exit(2)
     failed = [line.name for line in board.lines if not line.holds]
+    if args.write and not args.control:
+        _write(title, board)
     print(f"{title}: {len(board.lines) - len(failed)} of {len(board.lines)} hold" + (f"; not: {'; '.join(failed)}" if failed else ""))
     sys.exit(1 if failed else 0)
+
+
+def _write(title: str, board: Board) -> None:
+    """Put the lines that were run in the place of the older ones of the same name, each with when and how it was measured."""
+    path = RESULTS / f"{title}.json"
+    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    how = {"seeds": board.seeds, **about()}
+    for line in board.lines:
+        known[line.name] = {"value": line.value, "bound": line.bound, "holds": line.holds, "remark": line.remark, **how}
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
 
 
 def _without_settings(options: Sequence[str]) -> tuple[str, ...]:

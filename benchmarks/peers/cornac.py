@@ -1,10 +1,10 @@
-"""Cornac: MF and SVD with the settings of its README and examples; BPR and EASE for lists."""
+"""Cornac: MF and SVD with the settings of its README and examples; BPR, EASE and VAECF (those of its example) for lists."""
 
 from __future__ import annotations
 
 import numpy as np
 from cornac.data import Dataset
-from cornac.models import BPR, EASE, MF, SVD
+from cornac.models import BPR, EASE, MF, SVD, VAECF
 
 from benchmarks.peers._peer import Rows, Table, best_of, fallback, histories, main
 
@@ -52,8 +52,10 @@ if __name__ == "__main__":
     mf = {"k": 10, "max_iter": 25, "learning_rate": 0.01, "lambda_reg": 0.02, "use_bias": True}
     svd = {"k": 10, "max_iter": 30, "learning_rate": 0.01, "lambda_reg": 0.02}
     bpr = {"k": 64, "max_iter": 200, "learning_rate": 0.01, "lambda_reg": 0.01, "num_threads": 1}
+    vaecf = {"k": 64, "autoencoder_structure": [200], "act_fn": "tanh", "likelihood": "mult", "n_epochs": 100, "batch_size": 100}
+    vaecf |= {"learning_rate": 0.001, "beta": 0.2, "use_gpu": False}
     main(
         "cornac",
         rating={"mf": (rates(MF), mf), "svd": (rates(SVD), svd)},
-        lists={"bpr": (ranks(BPR), bpr), "ease": (ranks(EASE), {"lamb": 400.0, "posB": False})},
+        lists={"bpr": (ranks(BPR), bpr), "ease": (ranks(EASE), {"lamb": 400.0, "posB": False}), "vaecf": (ranks(VAECF), vaecf)},
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -12,10 +13,12 @@ import pytest
 
 from benchmarks.bars import _bars
 from benchmarks.bars._bars import Board, Line, run
-from benchmarks.contenders import contender, list_figures, rating_errors
+from benchmarks.contenders import PEOPLE, as_array, contender, list_figures, of_lists, of_ratings, rating_errors
 from benchmarks.measure import measured
-from benchmarks.run import summary, table
+from benchmarks.run import COSTS, summary, table
+from benchmarks.side_by_side import rows
 from benchmarks.suites import NoDataError, data_home, suites
+from benchmarks.tables import bars_table
 
 ROOT = Path(__file__).parents[2]
 
@@ -110,6 +113,9 @@ def test_peers_lists_are_judged_as_ours():
     first, ideal = 1 / np.log2(3), 1 + 1 / np.log2(3)
     assert found["ndcg@10"] == pytest.approx((first + 1 / ideal) / 2)
     assert found["recall@20"] == pytest.approx((1 + 0.5) / 2)
+    assert of_lists(train, test, lists).value == pytest.approx(found["ndcg@10"])
+    frame = pl.DataFrame({"user_id": [2, 1, 1, 2], "item_id": [30, 30, 40, 20], "rank": [2, 2, 1, 1]})
+    assert np.array_equal(as_array(frame), lists)
     lists[0, 0] = 10
     with pytest.raises(ValueError, match="user 1 repeats an item or holds one of its training history"):
         list_figures(train, test, lists)
@@ -166,3 +172,43 @@ def test_under_control_likes_are_given_to_popularity(monkeypatch):
     board = Board(control=True, seeds=(0,))
     board.at_least("ease", lambda: board.median(Path("a"), Path("b"), "ease", "ndcg@10"), 0.4, accuracy=True)
     assert [(line.holds, line.value) for line in board.lines] == [(True, 0.2)]
+
+
+def test_differences_are_paired_by_person_and_do_not_reach_the_json():
+    test = pl.DataFrame({"user_id": np.repeat(np.arange(40), 5), "rating": np.tile([1.0, 2, 3, 4, 5], 40)})
+    rng = np.random.default_rng(0)
+    near, far = (test["rating"].to_numpy() + rng.normal(0, spread, 200) for spread in (0.5, 1.0))
+    costs = dict.fromkeys(COSTS, 1.0)
+    runs = {
+        name: [{"rmse": figure.value, "mae": 0.5, **costs, "version": "1", PEOPLE: figure}]
+        for name, figure in (("likewise dot", of_ratings(test, near)), ("surprise svd", of_ratings(test, far)))
+    }
+    ours, theirs = summary([contender("dot", "preset"), contender("surprise:svd", "peer")], runs)
+    assert ours["median"]["rmse"] == pytest.approx(np.sqrt(np.mean((near - test["rating"].to_numpy()) ** 2)))
+    gap = theirs["first_against_it"]
+    assert gap["verdict"] == "better" and gap["low"] < gap["difference"] < gap["high"] < 0 and "first_against_it" not in ours
+    json.dumps([ours, theirs])
+
+
+def test_the_tables_say_what_the_results_say(tmp_path):
+    suite = {"contenders": [
+        {"name": "likewise dot", "kind": "preset", "median": {"rmse": 0.915}},
+        {"name": "slower mf", "kind": "peer", "median": {"rmse": 0.95}, "first_against_it": {}},
+        {"name": "cornac mf", "kind": "peer", "median": {"rmse": 0.927}, "first_against_it": dict(zip(("difference", "low", "high", "verdict"), (-0.012, -0.015, -0.009, "better"), strict=True))},
+        {"name": "broken", "kind": "peer", "problem": "no wheel"},
+    ]}  # fmt: skip
+    (tmp_path / "ml-100k-u1.json").write_text(json.dumps(suite))
+    (tmp_path / "bars").mkdir()
+    (tmp_path / "bars/speed.json").write_text(json.dumps({"Cornac's fit against it, times": {"value": 3.77}}))
+    accuracy, cost = rows(tmp_path)
+    assert accuracy == ["RMSE, MovieLens 100K, split u1", "**dot 0.9150**", "cornac mf 0.9270", "-0.0120 (-0.0150 to -0.0090), better"]
+    assert cost[-1] == "3.8 times faster"
+    line = {
+        "value": 0.5,
+        "bound": "<= 1",
+        "holds": True,
+        "remark": "",
+        "when": "2026-01-02T00",
+        "machine": {"processor": "P", "cores": 2, "load": 9},
+    }
+    assert "| a / b | 0.5 | <= 1 | yes |" in bars_table("x", {"a | b": line})

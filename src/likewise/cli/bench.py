@@ -30,6 +30,7 @@ def bench(
     rank: Annotated[bool, typer.Option("--rank", help="Also rank every item outside each user's train.")] = False,
     changes: common.Changes = None,
     predictions: Annotated[Path | None, typer.Option("--predictions", help="Write the predictions to this CSV or Parquet file.")] = None,
+    lists: Annotated[Path | None, typer.Option("--lists", help="Write the first 100 items of each test user to this Parquet file.")] = None,
     seed: common.Seed = 0,
     as_json: common.AsJson = False,
 ) -> None:
@@ -49,6 +50,7 @@ def bench(
             changes=parse_changes(changes or []),
             seed=seed,
             predictions=predictions,
+            lists=lists,
             watch=watch,
         )
     if as_json:

@@ -40,6 +40,8 @@ from likewise.studies.fit import fit
 from likewise.studies.presets import load_preset
 
 PROTOCOLS = ("full", "loo99", "cold-items")
+LIST_LENGTH = 100
+"""Items in each list that is written."""
 
 
 @dataclass(frozen=True)
@@ -67,9 +69,12 @@ def bench(
     changes: Mapping[str, Any] | None = None,
     seed: int = 0,
     predictions: Path | None = None,
+    lists: Path | None = None,
     watch: Any = None,
 ) -> dict[str, Any]:
     """Fit a preset on one table, measure it on another; the record that `likewise bench --json` prints.
+
+    `predictions` and `lists` are files to write: a prediction for each row of the test, the first items of each of its users.
 
     Raises InputError for anything wrong with the tables, the preset, or the protocol.
     """
@@ -83,6 +88,8 @@ def bench(
     record |= measure_ratings(rec, rows, predictions, rates(rec.fitted) or load_preset(preset).task != "list")
     if rank or protocol != "full":
         record |= measure_lists(rec, Dataset.of(rows, files.context), protocol)
+    if lists is not None:
+        rec.recommend(rows["user_id"].unique().sort(), LIST_LENGTH, to=lists)
     return record | {"wall_seconds": process_age(), "peak_mb": peak_megabytes()}
 
 

@@ -1,0 +1,59 @@
+"""The one table: a row a figure, Likewise beside the best of the other libraries; rows that were not run are left out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+RATINGS = {
+    "ml-100k-u1": "MovieLens 100K, split u1",
+    "ml-100k-r90": "MovieLens 100K, random tenth",
+    "ml-latest-small-r90": "MovieLens latest-small, random tenth",
+    "ml-1m-r90": "MovieLens 1M, random tenth",
+}
+LISTS = {
+    "topn-ml-100k": "MovieLens 100K",
+    "topn-ml-1m": "MovieLens 1M",
+    "topn-ml-latest-small": "MovieLens latest-small",
+}
+COSTS = {
+    ("speed", "fastai's fit against it, warm, times"): ("time to fastai's RMSE on u1", "fastai", "{:.0f} times faster"),
+    ("speed", "Cornac's fit against it, times"): ("time to Cornac's RMSE on ML-1M", "Cornac", "{:.1f} times faster"),
+    ("speed", "kernel against Cornac's MF, 10 factors, updates a second"): (
+        "SGD updates a second, one core",
+        "Cornac",
+        "{:.1f} times as many",
+    ),
+    ("speed", "implicit's recommend against it, times"): ("users ranked a second, 128 factors", "implicit", "{:.1f} times"),
+}
+"""A bar whose value is a ratio to another library: (what it is, whose, in words)."""
+
+
+def rows(results: Path) -> list[list[str]]:
+    """Cells of the table's rows: what, ours, the best other, the difference."""
+    found = []
+    for suites, figure, sign in ((RATINGS, "rmse", 1), (LISTS, "ndcg@10", -1)):
+        for suite, where in suites.items():
+            if (path := results / f"{suite}.json").exists():
+                found += _accuracy(json.loads(path.read_text(encoding="utf-8")), figure, sign, where)
+    for (title, bar), (what, whose, words) in COSTS.items():
+        path = results / "bars" / f"{title}.json"
+        line = json.loads(path.read_text(encoding="utf-8")).get(bar) if path.exists() else None
+        if line and line["value"] is not None:
+            found.append([what, "", whose, words.format(line["value"])])
+    return found
+
+
+def _accuracy(result: dict[str, Any], figure: str, sign: int, where: str) -> list[list[str]]:
+    """The suite's first preset and the peer that comes nearest to it or is ahead."""
+    done = [one for one in result["contenders"] if "median" in one]
+    ours = next((one for one in done if one["kind"] == "preset"), None)
+    peers = sorted((one for one in done if one["kind"] == "peer"), key=lambda one: sign * one["median"][figure])
+    if ours is None or not peers:
+        return []
+    best = peers[0]
+    gap = best.get("first_against_it")
+    told = f"{gap['difference']:+.4f} ({gap['low']:+.4f} to {gap['high']:+.4f}), {gap['verdict']}" if gap else ""
+    mine, other = (f"{one['name'].removeprefix('likewise ')} {one['median'][figure]:.4f}" for one in (ours, best))
+    return [[f"{figure.upper()}, {where}", f"**{mine}**", other, told]]
