@@ -47,6 +47,8 @@ class Weighing:
         A row is penalised by l2 * usual * (weight of its likes / usual) ^ (1 - power).
     usual_user, usual_item : float
         Mean weight of the likes of a person, of an item.
+    temperature : float
+        What training divided scores by; the scores here are divided already.
     """
 
     users: float
@@ -55,14 +57,16 @@ class Weighing:
     power: float
     usual_user: float
     usual_item: float
+    temperature: float = 1.0
 
     @classmethod
-    def of(cls, data: Interactions, users: float, l2: float, power: float) -> Self:
-        """Likes that weigh one on average."""
+    def of(cls, data: Interactions, users: float, l2: float, power: float, temperature: float = 1.0) -> Self:
+        """Likes that weigh one on average; both sides' vectors are divided by the root of the temperature, so penalties grow by it."""
         lengths = data.by_user.counts[data.by_user.counts > 0].astype(np.float64)
         events = max(len(data), 1)
         scale = events / max(float((lengths ** (1 - users)).sum()), 1e-12)
-        return cls(users, scale, l2, power, events / max(len(lengths), 1), events / max(int((data.by_item.counts > 0).sum()), 1))
+        usual = events / max(len(lengths), 1), events / max(int((data.by_item.counts > 0).sum()), 1)
+        return cls(users, scale, l2 * temperature, power, *usual, temperature)
 
     def each(self, lengths: NDArray[np.integer] | Floats) -> NDArray[np.float64]:
         """What a like counts in histories of these lengths."""
@@ -74,7 +78,7 @@ class Weighing:
 
     def state(self) -> NDArray[np.float64]:
         """As an array."""
-        return np.array([self.users, self.scale, self.l2, self.power, self.usual_user, self.usual_item])
+        return np.array([self.users, self.scale, self.l2, self.power, self.usual_user, self.usual_item, self.temperature])
 
 
 @dataclass(frozen=True, eq=False)

@@ -65,8 +65,6 @@ class Facts:
         The score is the cosine of person and item.
     weighing : Weighing or None
         What likes count under the softmax over the catalogue; None for other losses.
-    temperature : float
-        What the softmax divides scores by.
     shares : float64 [event] or None
         How often each event is drawn, where not all are drawn alike; sums to one.
     make_table : callable or None
@@ -85,7 +83,6 @@ class Facts:
     shares: NDArray[np.float64] | None = None
     make_table: TableMaker | None = None
     weighing: Weighing | None = None
-    temperature: float = 1.0
 
     def ids(self, side: Side, width: int, init: str, bias: bool = False) -> Any:
         """The table of a side's ids: a `Table`, or what a solver that keeps tables elsewhere makes in its place."""

@@ -87,7 +87,7 @@ class DotNetwork(Network):
         if facts.cosine:
             users, items, biases = [_unit(u) for u in users], [_unit(i) for i in items], (biases[0] * 0, biases[1] * 0)
         if facts.weighing is not None:  # both sides bear the scale, so that their penalties stay alike
-            root, bias = np.float32((share / facts.temperature) ** 0.5), biases[1] / np.float32(facts.temperature)
+            root, bias = np.float32((share / facts.weighing.temperature) ** 0.5), biases[1] / np.float32(facts.weighing.temperature)
             return FittedSoftmax.trained(self.dot, np.hstack(users) * root, np.hstack(items) * root, bias, facts.weighing, facts.data)
         left, right = np.hstack(users), np.hstack(items) * share
         return FittedDot.trained(self.dot, left, right, *biases, facts.mean, facts.link, facts.data)

@@ -37,8 +37,7 @@ def facts_for(network: Network, data: Dataset, solver: Gradient) -> Facts:
     if loss.name == "contrastive" and getattr(getattr(network, "dot", None), "bias", False):
         raise InputError("loss 'contrastive' compares directions, which biases have no part in: take Dot(bias=False)")
     if loss.name == "softmax":
-        facts = Facts.of(data, Link("free"), centred=False)
-        return replace(facts, weighing=_weighing(data, solver), temperature=loss.temperature)
+        return replace(Facts.of(data, Link("free"), centred=False), weighing=_weighing(data, solver))
     if loss.ranks:
         return replace(Facts.of(data, Link("free"), centred=False), cosine=loss.name == "contrastive")
     if loss.name == "bce":
@@ -57,7 +56,7 @@ def _weighing(data: Dataset, solver: Gradient) -> Weighing:
     if balance is not None and balance.items:
         raise InputError(f"loss 'softmax' balances people alone: set balance.items to 0; it is {balance.items:g}")
     users = 0.0 if balance is None else balance.users
-    return Weighing.of(data.interactions, users, penalty.l2 * solver.loss.temperature, penalty.power)
+    return Weighing.of(data.interactions, users, penalty.l2, penalty.power, solver.loss.temperature)
 
 
 def _levels(ratings: Floats, loss: Loss) -> Floats:
