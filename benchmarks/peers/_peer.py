@@ -24,17 +24,19 @@ LIST_LENGTH = 100
 
 @dataclass(frozen=True)
 class Table:
-    """A split's half: raw integer ids, and ratings and times where the data has them."""
+    """A split's half: raw integer ids, ratings and times where the data has them, and whatever else the file holds, by name."""
 
     users: np.ndarray
     items: np.ndarray
     ratings: np.ndarray | None
     times: np.ndarray | None
+    more: Mapping[str, np.ndarray]
 
     @classmethod
     def load(cls, path: str) -> Table:
         with np.load(path) as columns:
-            return cls(*(columns.get(name) for name in ("users", "items", "ratings", "times")))
+            arrays = dict(columns)
+        return cls(*(arrays.pop(name, None) for name in ("users", "items", "ratings", "times")), arrays)
 
 
 Models = Mapping[str, tuple[Callable[..., Any], dict[str, Any]]]
@@ -48,8 +50,10 @@ def main(package: str, rating: Models | None = None, lists: Models | None = None
     for name in ("model", "train", "test", "out"):
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--set", action="append", default=[], metavar="SETTING=NUMBER")
     args = parser.parse_args()
     build, settings = tasks[args.task][args.model]
+    settings = settings | {name: int(value) for name, value in (one.split("=") for one in args.set)}
     train, test = Table.load(args.train), Table.load(args.test)
     np.random.seed(args.seed)  # noqa: NPY002 - several peers draw from the global state
     start = perf_counter()

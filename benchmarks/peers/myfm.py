@@ -1,4 +1,4 @@
-"""myFM: the Bayesian factorisation machine by Gibbs sampling; ids only, or with the training history both ways."""
+"""myFM: the Bayesian factorisation machine by Gibbs sampling; ids only, with the training history both ways, or with features too."""
 
 from __future__ import annotations
 
@@ -32,7 +32,15 @@ def ids(train: Table, seed: int, rank: int, draws: int):
     return lambda users, items: model.predict(design(users, items))
 
 
+def described(train: Table, side: str, ids: np.ndarray) -> sp.csr_matrix:
+    """Features of these ids, where the table of training ratings came with some."""
+    if f"{side}_ids" not in train.more:
+        return sp.csr_matrix((len(ids), 0))
+    return sp.csr_matrix(train.more[f"{side}_features"][np.searchsorted(train.more[f"{side}_ids"], ids)])
+
+
 def both_ways(train: Table, seed: int, rank: int, draws: int):
+    """With the history of the user and of the item, and their features if the table has some."""
     known = Rows.of(train)
     n_users, n_items = len(known.users), len(known.items)
     shape = (n_users + 1, n_items + 1)
@@ -41,17 +49,30 @@ def both_ways(train: Table, seed: int, rank: int, draws: int):
 
     def blocks(users, items):
         found = []
-        for rows, width, past in ((known.user(users), n_users, of_user), (known.item(items), n_items, of_item)):
-            different, place = np.unique(rows, return_inverse=True)
-            found.append(RelationBlock(place.ravel(), sp.hstack([one_hot(different, width), past[different + 1]], format="csr")))
+        for side, ids, rows_of, width, past in (
+            ("user", users, known.user, n_users, of_user),
+            ("item", items, known.item, n_items, of_item),
+        ):
+            different, place = np.unique(ids, return_inverse=True)
+            rows = rows_of(different)
+            told = described(train, side, different)
+            found.append(RelationBlock(place.ravel(), sp.hstack([one_hot(rows, width), past[rows + 1], told], format="csr")))
         return found
 
     model = MyFMRegressor(rank=rank, random_seed=42 + seed)
-    sizes = [n_users + 1, n_items + 1, n_items + 1, n_users + 1]
-    grouping = np.repeat(np.arange(4), sizes).tolist()
+    sides = [described(train, side, train.users[:0]).shape[1] for side in ("user", "item")]
+    sizes = [n_users + 1, n_items + 1, sides[0], n_items + 1, n_users + 1, sides[1]]
+    grouping = np.repeat([group for group, size in enumerate(s for s in sizes if s)], [s for s in sizes if s]).tolist()
     model.fit(None, train.ratings, X_rel=blocks(train.users, train.items), grouping=grouping, n_iter=draws, n_kept_samples=draws)
     return lambda users, items: model.predict(None, X_rel=blocks(users, items))
 
 
 if __name__ == "__main__":
-    main("myfm", rating={"ids": (ids, {"rank": 10, "draws": 500}), "history": (both_ways, {"rank": 10, "draws": 500})})
+    main(
+        "myfm",
+        rating={
+            "ids": (ids, {"rank": 10, "draws": 500}),
+            "history": (both_ways, {"rank": 10, "draws": 500}),
+            "all": (both_ways, {"rank": 10, "draws": 500}),
+        },
+    )
