@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from likewise.ranking.ann import ItemIndex
 
 Cold = Literal["popular", "mean", "raise"]
-PAIRS_AT_ONCE = 8192
+PAIRS_AT_ONCE = 2048
 """Pairs scored at once; a person of many draws is thousands of columns wide."""
 USERS_AT_ONCE = 8192
 """Users whose lists are made before they are written out."""

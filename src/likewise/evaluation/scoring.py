@@ -21,7 +21,7 @@ from likewise.parallel import in_threads, thread_count
 from likewise.ranking.topk import top_k_scores
 from likewise.shapes import Floats, Offsets, Rows
 
-PAIRS = 16_384
+PAIRS = 2048
 """Pairs predicted at once."""
 SCORE_BYTES = 4 << 20
 """Scores held at once."""
