@@ -22,6 +22,7 @@ PLACE = re.compile(
     r"(?P<head><!-- (?P<what>(results|bars): [\w-]+|side by side) -->\n).*?(?P<tail>^<!-- end of results -->)", re.MULTILINE | re.DOTALL
 )
 FIGURES = {"rating": ("rmse", "mae"), "list": ("ndcg@10", "recall@20")}
+NOT_RUN = "\n*Not run yet: `{}`.*\n\n"
 SMALLER_IS_BETTER = {"rating": True, "list": False}
 
 
@@ -72,9 +73,11 @@ def filled(text: str) -> str:
         if what == "side by side":
             body = f"\n{markdown([['', 'Likewise', 'best other', 'difference'], *side_by_side(RESULTS)])}\n\n"
         elif what == "bars":
-            body = bars_table(name, _read(RESULTS / "bars" / f"{name}.json"))
+            lines = _read(RESULTS / "bars" / f"{name}.json")
+            body = bars_table(name, lines) if lines else NOT_RUN.format(f"make bars ONLY={name} ARGS=--write")
         else:
-            body = table(_read(RESULTS / f"{name}.json"))
+            result = _read(RESULTS / f"{name}.json")
+            body = table(result) if result else NOT_RUN.format(f"python -m benchmarks --suite {name}")
         return found["head"] + body + found["tail"]
 
     return PLACE.sub(put, text)
@@ -102,7 +105,8 @@ def _machine(result: dict[str, Any]) -> str:
 
 
 def _read(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))
+    """The JSON of a file, None where nobody has run it yet."""
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
 
 
 if __name__ == "__main__":
