@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,9 +41,10 @@ class Contender:
     package: str
     model: str
 
-    def run(self, task: str, split: Split, seed: int, threads: int) -> dict[str, Any]:
-        """Fit and answer once in a fresh process; figures, seconds and memory, or `problem`."""
-        return (_run_preset if self.kind == "preset" else _run_peer)(self, task, split, seed, threads)
+    def run(self, task: str, split: Split, seed: int, threads: int, changes: Mapping[str, int] | None = None) -> dict[str, Any]:
+        """Fit and answer once in a fresh process, some whole-number settings changed; figures, seconds and memory, or `problem`."""
+        settings = [word for name, value in (changes or {}).items() for word in ("--set", f"{name}={value}")]
+        return (_run_preset if self.kind == "preset" else _run_peer)(self, task, split, seed, threads, settings)
 
 
 def contender(name: str, kind: str) -> Contender:
@@ -51,11 +53,11 @@ def contender(name: str, kind: str) -> Contender:
     return Contender(f"{package} {model}", kind, package, model)
 
 
-def _run_preset(who: Contender, task: str, split: Split, seed: int, threads: int) -> dict[str, Any]:
+def _run_preset(who: Contender, task: str, split: Split, seed: int, threads: int, settings: list[str]) -> dict[str, Any]:
     train, test = split.tables
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "answers.parquet"
-        command = [*likewise(), "bench", train, "--test", test, "--preset", who.model, "--seed", str(seed), "--json"]
+        command = [*likewise(), "bench", train, "--test", test, "--preset", who.model, "--seed", str(seed), *settings, "--json"]
         found = measured(command + (["--rank", "--lists", out] if task == "list" else ["--predictions", out]), threads)
         if found.problem:
             return {"problem": found.problem}
@@ -69,7 +71,7 @@ def _run_preset(who: Contender, task: str, split: Split, seed: int, threads: int
     return {**figures, **times, **_costs(found), "version": _own_version(), PEOPLE: judged}
 
 
-def _run_peer(who: Contender, task: str, split: Split, seed: int, threads: int) -> dict[str, Any]:
+def _run_peer(who: Contender, task: str, split: Split, seed: int, threads: int, settings: list[str]) -> dict[str, Any]:
     known = status(who.package)
     if not known["installed"]:
         return {"problem": str(known["problem"])}
@@ -85,6 +87,7 @@ def _run_peer(who: Contender, task: str, split: Split, seed: int, threads: int) 
             who.model,
             "--seed",
             str(seed),
+            *settings,
         ]
         for name, path in (("train", split.arrays[0]), ("test", split.arrays[1]), ("out", out)):
             command += [f"--{name}", path]
