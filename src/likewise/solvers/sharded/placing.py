@@ -12,7 +12,7 @@ from torch import nn
 from torchrec.distributed import DistributedModelParallel
 from torchrec.distributed.embedding import EmbeddingCollectionSharder
 from torchrec.distributed.model_parallel import DefaultDataParallelWrapper
-from torchrec.distributed.planner import EmbeddingShardingPlanner, Topology
+from torchrec.distributed.planner import EmbeddingShardingPlanner, ParameterConstraints, Topology
 from torchrec.distributed.sharding_plan import construct_module_sharding_plan, row_wise
 from torchrec.distributed.types import ShardingPlan
 
@@ -22,6 +22,9 @@ from likewise.solvers.base import Placing
 from likewise.solvers.gradient.settings import Gradient
 from likewise.solvers.sharded.ranks import Rank
 from likewise.solvers.sharded.rows import ShardedRows
+
+KINDS = ("table_wise", "row_wise", "column_wise")
+"""Ways to part a table that the planner may choose from."""
 
 
 def sharded(step: nn.Module, tables: Mapping[Side, ShardedRows], solver: Gradient, placing: Placing, rank: Rank) -> Any:
@@ -50,7 +53,10 @@ def _row_wise(step: nn.Module, sharder: EmbeddingCollectionSharder, rank: Rank) 
 def _planned(step: nn.Module, sharder: EmbeddingCollectionSharder, solver: Gradient, rank: Rank) -> ShardingPlan:
     """TorchRec's own choice, by the memory of each device and what a step costs; rows that no device has room for stay in host memory."""
     topology = Topology(world_size=rank.size, local_world_size=_beside(rank), compute_device=rank.device.type)
-    planner = EmbeddingShardingPlanner(topology=topology, batch_size=max(1, solver.batch_size // rank.size))
+    tables = [module for module in step.modules() if isinstance(module, ShardedRows)]
+    # copies of a table in every rank would be trained by no fused optimiser
+    kinds = {table.name: ParameterConstraints(sharding_types=list(KINDS)) for table in tables}
+    planner = EmbeddingShardingPlanner(topology=topology, batch_size=max(1, solver.batch_size // rank.size), constraints=kinds)
     return planner.collective_plan(step, [sharder], dist.group.WORLD)
 
 

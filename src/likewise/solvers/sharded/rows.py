@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
-from fbgemm_gpu.split_table_batched_embeddings_ops_training import SplitTableBatchedEmbeddingBagsCodegen, WeightDecayMode
+from fbgemm_gpu.split_table_batched_embeddings_ops_training import WeightDecayMode
 from torch import Tensor, nn
 from torch.distributed._shard.sharded_tensor import ShardedTensor
 from torchrec import EmbeddingCollection, EmbeddingConfig, KeyedJaggedTensor
@@ -84,14 +84,10 @@ class ShardedRows(nn.Module):
     def pace(self, rate: float, scale: float) -> None:
         """The rate of the next backward pass, and what multiplies this rank's loss there."""
         self.scale = scale
-        for kernel in self.kernels():
-            kernel.set_learning_rate(rate * self.short)
-
-    def kernels(self) -> Iterator[Any]:
-        """The fbgemm tables that this rank holds."""
-        for module in self.collection.modules():
-            if isinstance(module, SplitTableBatchedEmbeddingBagsCodegen):
-                yield module
+        optimizer: Any = self.collection.fused_optimizer
+        for group in optimizer.param_groups:
+            group["lr"] = rate * self.short
+        optimizer.zero_grad()  # nothing is zeroed: this hands the rate to the kernels
 
     @torch.no_grad()
     def fill(self) -> None:
