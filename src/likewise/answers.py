@@ -193,7 +193,7 @@ class Answers:
             people = self.popular.people(who) if popular else grown.people(rows[mask])
             ranked = self.ranked(people, ask.k, seen, ask, self.data.interactions.by_user.take(who), popular)
             if popular:
-                ranked = _scored_by(self.fitted, ranked)
+                ranked = scored_by(self.fitted, ranked)
             frames.append(self.list_frame(np.flatnonzero(mask), ranked, source))
         if not frames:
             frames = [self.list_frame(np.empty(0, np.int64), _no_lists(), "known")]
@@ -309,13 +309,14 @@ def seen_items(data: Dataset, users: Rows) -> CSR:
     return data.interactions.by_user.take(users).csr(len(data.items))
 
 
-def _scored_by(model: FittedModel[Any], ranked: TopK) -> TopK:
-    """Lists in the order they have, with the scores that the model gives somebody it knows nothing of."""
+def scored_by(model: FittedModel[Any], ranked: TopK) -> TopK:
+    """The same items with the scores that the model gives somebody it knows nothing of, best first."""
     real = ranked.items >= 0
     scores = np.full(ranked.items.shape, -np.inf, np.float32)
     items = ranked.items[real]
     scores[real] = model.score_pairs(model.people(np.full(len(items), -1, np.int32)), items)
-    return TopK(ranked.items, scores, ranked.counts)
+    order = np.argsort(-scores, axis=1, kind="stable")
+    return TopK(np.take_along_axis(ranked.items, order, 1), np.take_along_axis(scores, order, 1), ranked.counts)
 
 
 def _no_lists() -> TopK:

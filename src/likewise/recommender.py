@@ -201,7 +201,7 @@ class Recommender:
         filter_seen : leave out what the user has rated.
         at : when the list is shown, for items with `available_from` or `available_until`; a date, a datetime, text or seconds; None is now.
         shown, shown_days : frame of user_id and item_id, shown lately and left out too; only so many days before `at` (column timestamp).
-        cold : what an unknown user gets: "popular" items, the "mean" person's list, or "raise".
+        cold : what an unknown user gets: the k most "popular" items, best first for the "mean" person; that person's list; or "raise".
         rerank : a `Rerank` with its knobs (diversity, popularity, ...), or None.
         rank_by, seed : "mean"; of a posterior "lower" (a deviation below it) or "sample" (Thompson sampling, with a column `propensity`).
         explain : add a column `because` with the reason for each item, in words.
@@ -226,7 +226,12 @@ class Recommender:
         return in_kind(self.answers.similar("user", user, k))
 
     def corner(self, n: int = 15) -> Any:
-        """The densest corner of the table, its gaps filled in by the model."""
+        """The table that the model fills in: what the `n` busiest users would give the `n` most rated items.
+
+        One row a user: `user_id`, then a column an item, named by its title where known, else its id. Every cell is the model's
+        answer, also where a rating was given: `data.corner(n)` is the same table as it was, with gaps, so the two side by side show
+        what was learned. Answers are in the units of the ratings (of the score, for models of lists).
+        """
         return in_kind(self.answers.filled_corner(n))
 
     def evaluate(self, test: Any, *, protocol: str | Protocol = "full", baselines: bool = True, lists: bool = True) -> Comparison:

@@ -193,3 +193,13 @@ def test_known_users_lists_can_say_why(rec):
     assert "because you gave" in lists["because"][0] or "well liked" in lists["because"][0]
     words = {"because": "weil du {items} gabst", "one": "{title} {rating:g}", "and": " und ", "popular": "beliebt", "liked": "{items}"}
     assert rec.explain(3, 9).sentence(words=words).startswith(("weil du", "beliebt"))
+
+
+def test_somebody_unknown_gets_what_is_popular_in_the_order_of_its_scores(rec):
+    lists = as_polars(rec.recommend(["nobody", "no one"], k=8))
+    counts = np.bincount(rec.data.interactions.items)
+    assert set(lists["source"]) == {"cold"}
+    for mine in lists.partition_by("user_id"):
+        assert mine["rank"].to_list() == list(range(1, 9))
+        assert mine["score"].to_list() == sorted(mine["score"], reverse=True)
+        assert counts[rec.data.items.rows(mine["item_id"])].min() >= np.sort(counts)[-8]

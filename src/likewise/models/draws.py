@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
+from statistics import NormalDist
 from typing import Any, Self
 
 import numpy as np
@@ -125,6 +127,22 @@ class FieldDraws:
             row = row if usual is None else row + usual
         return row
 
+    @cached_property
+    def covariance(self) -> NDArray[np.float64]:
+        """Of a row under each draw's prior, float64 [draw, width, width]."""
+        return np.asarray(np.linalg.inv(self.precision), np.float64)
+
+    def variance_along(self, others: Floats) -> Floats:
+        """Variance of the score of a row from the prior with rows of the other side [batch, draw, width], mean over draws, [batch]."""
+        design = others.astype(np.float64)
+        design[:, :, -1] = 1
+        along = np.einsum("nsk,skl->nsl", design, self.covariance)
+        return np.asarray((along * design).sum(2).mean(1), np.float32)
+
+    def variance_with(self, other: FieldDraws) -> np.float32:
+        """What two rows from the priors of both sides add together: the variance of the product of their deviations."""
+        return np.float32(np.einsum("skl,skl->s", self.covariance[:, :-1, :-1], other.covariance[:, :-1, :-1]).mean())
+
     def scales(self, rows: Rows) -> Floats:
         """Noise scales of rows, one for row -1."""
         return np.where(rows >= 0, self.scale[rows], np.float32(1))
@@ -210,6 +228,17 @@ class FieldDraws:
         share, told = state[f"{name}.echo"]
         usual_share, usual_told = state[f"{name}.usual_echo"].tolist()
         return cls(**part, echo=Echo(share, told, usual_share, usual_told))  # type: ignore[arg-type]
+
+
+def widened(draws: Floats, variance: Floats) -> Floats:
+    """Draws [batch, draw] spread by so much more variance [batch]; their mean stays."""
+    n = draws.shape[1]
+    if n < 2 or not variance.any():
+        return draws
+    places = (np.random.default_rng(0).permutation(n) + 0.5) / n
+    normal = np.array([NormalDist().inv_cdf(place) for place in places])
+    normal = ((normal - normal.mean()) / normal.std()).astype(np.float32)
+    return np.asarray(draws + np.sqrt(variance)[:, None] * normal, np.float32)
 
 
 def fold_noise(draws: int, width: int) -> NDArray[np.float64]:

@@ -23,7 +23,7 @@ from likewise.data.csr import CSR
 from likewise.data.interactions import Histories
 from likewise.models.base import Arrays, Context, FittedModel, Parts, Predictive, Side, dot_rows
 from likewise.models.dot import Dot
-from likewise.models.draws import FieldDraws
+from likewise.models.draws import FieldDraws, widened
 from likewise.models.link import Link
 from likewise.models.observed import Observed
 from likewise.models.rows import RowModel, RowPrior
@@ -121,9 +121,14 @@ class FittedPosterior(FittedModel[Floats]):
         return np.asarray(scores * np.float32(self.n_draws) + echo, np.float32)
 
     def predictive(self, people: Floats, items: Rows, context: Context | None = None) -> Predictive:
-        """The distribution of each rating: uncertainty of the parameters, and noise of people and items."""
+        """The distribution of each rating: uncertainty of the parameters, and noise of people and items.
+
+        Somebody, or something, nothing is known of is the prior mean under each draw, so that the mean is the population's answer;
+        here the prior's own spread is added.
+        """
         scale = np.exp(people[:, -TAIL]) * self.items.scales(items)
-        return self.observed.predictive(self.draws_of_pairs(people, items, context), scale)
+        draws = widened(self.draws_of_pairs(people, items, context), self._prior_variance(people, items))
+        return self.observed.predictive(draws, scale)
 
     def one_draw(self, people: Floats, draw: int) -> tuple[FittedPosterior, Floats]:
         """The model of one draw alone, and these people under it: one plausible model, for Thompson sampling."""
@@ -209,6 +214,19 @@ class FittedPosterior(FittedModel[Floats]):
         if len(items) and items.min() >= 0:
             return self.item_vectors[items]
         return self._item_side(items, None)
+
+    def _prior_variance(self, people: Floats, items: Rows) -> Floats:
+        """What the priors of people and items nothing is known of add to the variance of each score, float32 [batch]."""
+        rows = self._rows(people)[:, :, :-1]
+        nobody, nothing = (rows == self.users.nobody.astype(np.float16)).all((1, 2)), items < 0
+        variance = np.zeros(len(items), np.float32)
+        if nobody.any():
+            variance[nobody] += self.users.variance_along(self._with_context(self.items.take(items[nobody]), None))
+        if nothing.any():
+            variance[nothing] += self.items.variance_along(rows[nothing])
+        if (nobody & nothing).any():
+            variance[nobody & nothing] += self.users.variance_with(self.items)
+        return np.asarray(variance * np.float32(self.observed.unit**2), np.float32)
 
     def _is_usual(self, context: Context | None) -> bool:
         return not self.contexts or not context or not set(context) & set(self.contexts)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from likewise.answers import ListRequest
+from likewise.answers import ListRequest, scored_by
 from likewise.artifact.folder import MANIFEST, read_manifest
 from likewise.data.interactions import Histories
 from likewise.people.questions import Questionnaire
@@ -100,9 +100,9 @@ class Loaded:
         seen = person.history.csr(len(self.items)) if ask.filter_seen else None
         people = self.answers.popular.people(np.array([-1], np.int32)) if cold else person.vector
         ranked = self.answers.ranked(people, ask.k, seen, ask, person.history, popular=cold)
-        rows, scores = found(ranked.items[0], ranked.scores[0])
         if cold:
-            return rows, self.responses(person, rows)
+            ranked = scored_by(self.answers.fitted, ranked)
+        rows, scores = found(ranked.items[0], ranked.scores[0])
         return rows, self.answers.fitted.link.respond(np.asarray(scores, np.float32)).tolist()
 
     def responses(self, person: Person, rows: list[int]) -> list[float]:
