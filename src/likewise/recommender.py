@@ -249,22 +249,10 @@ class Recommender:
         lists : bool
             False measures predicted ratings alone.
         """
-        from likewise.evaluation.comparison import alone
-        from likewise.evaluation.evaluate import Asked
-        from likewise.evaluation.on_disk import evaluate_on_disk
-        from likewise.evaluation.protocol import protocol as named_protocol
-        from likewise.solvers.baselines import beside_baselines
+        from likewise.solvers.baselines import judged
 
-        how = named_protocol(protocol) if isinstance(protocol, str) else protocol
-        name, asked = self.notes.get("preset", self.model.name), Asked(lists=lists)
-        if isinstance(test, Shards):
-            found = alone(evaluate_on_disk(self.fitted, test, how, name=name, asked=asked))
-            self.notes["evaluation"] = json.loads(found.json)
-            return found
-        seconds = self.notes.get("fit_seconds")
-        found = beside_baselines(
-            self.fitted, self.data, as_dataset(test), how, name=name, seconds=seconds, asked=asked, baselines=baselines
-        )
+        name, seconds = self.notes.get("preset", self.model.name), self.notes.get("fit_seconds")
+        found = judged(self.fitted, self.data, as_events(test), protocol, name=name, seconds=seconds, lists=lists, baselines=baselines)
         self.notes["evaluation"] = json.loads(found.json)
         return found
 

@@ -7,10 +7,12 @@ from time import perf_counter
 from typing import Any
 
 from likewise.data.dataset import Dataset
+from likewise.data.shards.shards import Shards
 from likewise.errors import InputError
-from likewise.evaluation.comparison import Comparison, references_of
+from likewise.evaluation.comparison import Comparison, alone, references_of
 from likewise.evaluation.evaluate import Asked, evaluate
-from likewise.evaluation.protocol import Protocol
+from likewise.evaluation.on_disk import evaluate_on_disk
+from likewise.evaluation.protocol import Protocol, protocol as named_protocol
 from likewise.models.base import FittedModel
 from likewise.models.registry import MODELS, model_settings
 
@@ -77,3 +79,22 @@ def beside_baselines(
     if not told:
         raise InputError(f"{name} has nothing to be measured by here: it predicts no ratings, and lists were not asked for")
     return Comparison(told, references_of(told, rivals), rivals, took)
+
+
+def judged(
+    model: FittedModel[Any],
+    train: Dataset,
+    test: Dataset | Shards,
+    protocol: str | Protocol,
+    *,
+    name: str,
+    seconds: float | None,
+    lists: bool,
+    baselines: bool,
+) -> Comparison:
+    """A model beside its baselines on a test in memory; alone on events held out on disk. `lists=False` leaves lists out."""
+    how = named_protocol(protocol) if isinstance(protocol, str) else protocol
+    asked = Asked(lists=lists)
+    if isinstance(test, Shards):
+        return alone(evaluate_on_disk(model, test, how, name=name, asked=asked))
+    return beside_baselines(model, train, test, how, name=name, seconds=seconds, asked=asked, baselines=baselines)
