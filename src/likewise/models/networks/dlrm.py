@@ -1,12 +1,12 @@
 """DLRM: embeddings of every field, their pairwise dot products, and a perceptron on top (Naumov et al. 2019).
 
     z = bottom MLP(numbers and vectors)          v_1 .. v_F = ids, category fields, contexts, z        (all of one width)
-    score(u, i) = mean + top MLP([mean of the v ; (v_a . v_b) for a < b])
+    score(u, i) = mean + b_u + b_i + top MLP([mean of the v ; (v_a . v_b) for a < b])
 
 Fields are the user's and the item's id, each block of categories, sets or tags (the sum of its members' vectors), each context,
-and the numeric and vector blocks of a side through that side's bottom MLP. A field learned for everyone stands beside them, so that
-an id's dot product with it is the id's bias. (The original hands z to the top; with numbers on either side or none, the mean of all
-fields takes its place.) An unknown context is the zero vector; a row never seen gets the mean row.
+and the numeric and vector blocks of a side through that side's bottom MLP. Two things differ from the original: ids have biases of
+their own beside the perceptron, which ratings need and a perceptron learns slowly; and with numbers on either side or none, the mean of
+all fields stands where the original hands z to the top. An unknown context is the zero vector; a row never seen gets the mean row.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class DLRM(Network):
         return output_link(self.output, self.range, data, stated)
 
     def widths(self, facts: Facts) -> tuple[int, int]:
-        return self.factors * (1 + _fields(facts.user_features)), self.factors * (1 + _fields(facts.item_features))
+        return self.factors * (1 + _fields(facts.user_features)) + 1, self.factors * (1 + _fields(facts.item_features)) + 1
 
     def tables(self, facts: Facts) -> dict[str, nn.Module]:
         from torch import nn
@@ -80,7 +80,7 @@ class DLRM(Network):
         layers: dict[str, nn.Module] = {}
         sides: tuple[tuple[Side, Features | None], ...] = (("user", facts.user_features), ("item", facts.item_features))
         for side, features in sides:
-            layers[f"{side}s"] = facts.ids(side, self.factors, self.init)
+            layers[f"{side}s"] = facts.ids(side, self.factors + 1, self.init, bias=True)
             fields: list[nn.Module] = []
             if features is not None:
                 sets = [b.matrix for b in features.blocks if b.kind not in NUMERIC]
@@ -96,10 +96,10 @@ class DLRM(Network):
 
         from likewise.models.networks.layers import Table, dense
 
-        fields = 1 + sum(widths) // self.factors + len(contexts)
+        fields = (sum(widths) - 2) // self.factors + len(contexts)
         tables = {name: Table(size, self.factors, self.init, np.full(size, 1 / size, np.float32)) for name, size in contexts.items()}
         sizes = [self.factors + fields * (fields - 1) // 2, *self.top]
-        return {"common": Table(1, self.factors, self.init), "contexts": nn.ModuleDict(tables), "top": dense(sizes, self.dropout)}
+        return {"contexts": nn.ModuleDict(tables), "top": dense(sizes, self.dropout)}
 
     def person(self, net: Any, users: Tensor) -> Tensor:
         return self._side(users, net.users, net.user_fields)
@@ -110,26 +110,25 @@ class DLRM(Network):
     def _side(self, rows: Tensor, own: Any, fields: Any) -> Tensor:
         import torch
 
-        return torch.cat([own(rows), *(field(rows) for field in fields)], -1)  # [batch, field * factor]
+        ids = own(rows)
+        return torch.cat([ids[:, :-1], *(field(rows) for field in fields), ids[:, -1:]], -1)  # [batch, field * factor + 1]
 
     def score(self, net: Any, person: Tensor, item: Tensor, context: Mapping[str, Tensor]) -> Tensor:
         import torch
 
         lead, d = person.shape[:-1], self.factors
-        common = net.common.weight.expand(*lead, d)
-        sides = [side.reshape(*lead, side.shape[-1] // d, d) for side in (person, item)]
-        vectors = [*sides, common[..., None, :]]
+        vectors = [side[..., :-1].reshape(*lead, side.shape[-1] // d, d) for side in (person, item)]
         for name, table in net.contexts.items():
             rows = context.get(name)
             if rows is None:
-                vectors.append(common.new_zeros(*lead, 1, d))
+                vectors.append(person.new_zeros(*lead, 1, d))
             else:
                 vectors.append((table(rows.reshape(-1).clamp_min(0)).reshape(*lead, d) * (rows >= 0)[..., None])[..., None, :])
         fields = torch.cat(vectors, -2)  # [..., field, factor]
         pairs = torch.triu_indices(fields.shape[-2], fields.shape[-2], 1, device=fields.device)
         dots = (fields @ fields.transpose(-1, -2))[..., pairs[0], pairs[1]]
-        score: Tensor = net.top(torch.cat([fields.sum(-2) / fields.shape[-2], dots], -1))[..., 0]
-        return score
+        joined: Tensor = net.top(torch.cat([fields.sum(-2) / fields.shape[-2], dots], -1))[..., 0]
+        return joined + person[..., -1] + item[..., -1]
 
     def vectors(self, person: Tensor, item: Tensor) -> None:
         return None
