@@ -58,6 +58,8 @@ class Saved:
         Seed, seconds, history of the fit, preset, metrics: anything that JSON holds.
     index : ItemIndex or None
         Approximate index of the items; its measured recall stands in the manifest.
+    written : path or None
+        A file in the folder that holds the model's arrays already; it is moved to its place.
     """
 
     fitted: FittedModel[Any]

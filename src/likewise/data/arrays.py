@@ -72,7 +72,7 @@ class Slices:
         if rows.dtype != kind.dtype or rows.shape[1:] != kind.shape[1:] or first + (len(rows) if rows.ndim else 1) > (*kind.shape, 1)[0]:
             raise ValueError(f"{rows.dtype} {list(rows.shape)} at row {first} does not fit {name}, {kind.dtype} {list(kind.shape)}")
         self.file.seek(self.start + entry["data_offsets"][0] + first * kind.row)
-        content = memoryview(np.ascontiguousarray(rows)).cast("B") if rows.size else memoryview(b"")
+        content = memoryview(np.ascontiguousarray(rows).data).cast("B") if rows.size else memoryview(b"")
         while content:
             content = content[self.file.write(content) or 0 :]
 

@@ -10,6 +10,13 @@ import numpy as np
 import pytest
 
 Ran = Callable[..., dict[str, Any]]
+pytestmark = pytest.mark.timeout(900)
+
+
+@pytest.fixture(scope="module")
+def saved(ran: Ran) -> dict[str, Any]:
+    """Return what a fit on two ranks found, which left a checkpoint at every third step."""
+    return ran("save", 2)
 
 
 @pytest.mark.parametrize(
@@ -32,8 +39,7 @@ def test_merged_lists_are_those_of_one_process(ran: Ran) -> None:
     assert 0 <= found["ndcg"] <= 1
 
 
-def test_a_checkpoint_of_two_ranks_is_read_by_four_and_by_one(ran: Ran) -> None:
-    saved = ran("save", 2)
+def test_a_checkpoint_of_two_ranks_is_read_by_four_and_by_one(ran: Ran, saved: dict[str, Any]) -> None:
     assert saved["steps"] == 22
     for ranks in (4, 1):
         again = ran("resume", ranks)
@@ -53,9 +59,8 @@ def _damage(folder: Path) -> None:
     part.write_bytes(part.read_bytes()[:-100])
 
 
-def test_a_killed_rank_costs_one_interval_at_most(ran: Ran) -> None:
+def test_a_killed_rank_costs_one_interval_at_most(ran: Ran, saved: dict[str, Any]) -> None:
     found = ran("killed", 2, restarts=1)
     assert found["life"] == 1
     assert found["steps"] <= 22 - 13 + 3 + 3  # the thirteen done, less the interval, less the one being written
-    saved = ran("save", 2)
     np.testing.assert_allclose(found["scores"], saved["scores"], atol=1e-6)

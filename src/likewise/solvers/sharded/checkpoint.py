@@ -17,9 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import torch.distributed as dist
-import torch.distributed.checkpoint as dcp
 from torch import Tensor
-from torch.distributed._shard.sharded_tensor import Shard, ShardedTensor
+from torch.distributed._shard.sharded_tensor.api import ShardedTensor
+from torch.distributed._shard.sharded_tensor.shard import Shard
+from torch.distributed.checkpoint.state_dict_loader import load
+from torch.distributed.checkpoint.state_dict_saver import save
 
 from likewise.errors import ArtifactError
 from likewise.solvers.sharded.ranks import Rank
@@ -76,12 +78,12 @@ class Checkpoints:
                 f"the checkpoint {place} belongs to a fit with other data, settings or seed; give another folder or delete it"
             )
         loaded = state()
-        dcp.load(loaded, checkpoint_id=place, process_group=self.group)
+        load(loaded, checkpoint_id=place, process_group=self.group)
         take(loaded)
         return dict(about)
 
     def _write(self, state: dict[str, Any], place: Path, about: Mapping[str, Any]) -> None:
-        dcp.save(state, checkpoint_id=place, process_group=self.group)
+        save(state, checkpoint_id=place, process_group=self.group)
         if self.rank.first:
             self._finish(place, about)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch._C._distributed_c10d import HashStore, PrefixStore, TCPStore
 
 from likewise.errors import LikewiseError
 from likewise.solvers.gradient.device import device_of
@@ -83,9 +84,9 @@ def _join(device: torch.device) -> None:
     if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True":
         # a restarted job finds the same store, with what its processes said in the life before: each life has words of its own
         place = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
-        store = dist.PrefixStore(f"life/{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", dist.TCPStore(*place, is_master=False))
+        store = PrefixStore(f"life/{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", TCPStore(*place, is_master=False))
         dist.init_process_group(backend, store=store, rank=int(os.environ["RANK"]), world_size=int(os.environ["WORLD_SIZE"]))
     elif "RANK" in os.environ and "MASTER_ADDR" in os.environ:
         dist.init_process_group(backend)
     else:
-        dist.init_process_group(backend, store=dist.HashStore(), rank=0, world_size=1)
+        dist.init_process_group(backend, store=HashStore(), rank=0, world_size=1)

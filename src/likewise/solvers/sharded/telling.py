@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from datetime import timedelta
 
-import torch.distributed as dist
+from torch._C._distributed_c10d import TCPStore
 
 
 def first_to_tell() -> bool:
@@ -14,7 +14,7 @@ def first_to_tell() -> bool:
         return True
     try:
         place = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
-        store = dist.TCPStore(*place, is_master=False, timeout=timedelta(seconds=5))
+        store = TCPStore(*place, is_master=False, timeout=timedelta(seconds=5))
         return bool(store.add(f"likewise/told/{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", 1) == 1)
     except (RuntimeError, ValueError):  # nobody is left to ask
         return True

@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 SAMPLE = 50_000
 """Training ratings that the noise is measured on."""
 SIDES: tuple[Side, Side] = ("user", "item")
-BY_SIDE = {
+BY_SIDE: dict[type[Any], dict[Side, tuple[str, ...]]] = {
     FittedDot: {"user": ("user_factors", "user_bias"), "item": ("item_vectors",)},
     FittedSums: {"user": ("users",), "item": ("items",)},
     FittedNetwork: {"user": ("persons",), "item": ("things",)},
@@ -60,7 +60,7 @@ class Result:
         widths = {side: self._width(side) for side in SIDES}
         none = {side: np.zeros((0, widths[side]), np.float32) for side in SIDES}
         frame = self._fitted(none["user"], none["item"], priors, noise)
-        by_side, sizes = BY_SIDE[type(frame)], {"user": self.facts.data.n_users, "item": self.facts.data.n_items}  # type: ignore[index]
+        by_side, sizes = BY_SIDE[type(frame)], {"user": self.facts.data.n_users, "item": self.facts.data.n_items}
         state = frame.state()
         if self.rank.first:
             big = {name: sizes[side] for side, names in by_side.items() for name in names}
@@ -168,10 +168,10 @@ class Result:
         """The model of these rows alone."""
         facts, both = self.facts, (priors["user"], priors["item"])
         if self._is_dot and isinstance(self.model, Dot):
-            parts = (users[:, :-1], items[:, :-1], users[:, -1], items[:, -1])
-            return FittedDot(self.model, *(np.ascontiguousarray(p) for p in parts), facts.mean, facts.link, *both, noise)
+            (p, a), (q, b) = ((np.ascontiguousarray(rows[:, :-1]), np.ascontiguousarray(rows[:, -1])) for rows in (users, items))
+            return FittedDot(self.model, p, q, a, b, facts.mean, facts.link, *both, noise)
         if self._is_sum:
-            towers = (tower_of([self.net], f"{side}_tower", 1.0) for side in SIDES)
-            return FittedSums(self.model, users, items, facts.mean, facts.link, *both, noise, *towers)
+            mine, theirs = (tower_of([self.net], f"{side}_tower", 1.0) for side in SIDES)
+            return FittedSums(self.model, users, items, facts.mean, facts.link, *both, noise, mine, theirs)
         heads = [Head.of(self.model, self.net, facts)]
         return FittedNetwork(self.model, users, items, heads, facts.mean, noise, facts.link, *both)
