@@ -192,7 +192,7 @@ def _gowalla(board: Board, folder: Path) -> None:
 
 
 def _leave_one_out(board: Board, folder: Path) -> None:
-    train, test, _ = leave_last_out(board.data("ml-1m/ratings.parquet"), folder)
+    train, test = leave_last_out(board.data("ml-1m/ratings.parquet"), folder)
     for figure, bound in (("sampled_hit@10", 0.725), ("sampled_ndcg@10", 0.452)):
         value = lambda figure=figure: board.median(train, test, "top-n", figure, "--protocol", "loo99")  # noqa: E731
         board.at_least(f"top-n, ML-1M, last film among 99 sampled, {figure}", value, bound, accuracy=True)
