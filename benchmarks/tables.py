@@ -4,6 +4,7 @@ What stands between one of these lines and `<!-- end of results -->` is written 
 
     <!-- results: SUITE -->      everybody in a suite
     <!-- bars: NAME -->          the lines of a file of bars
+    <!-- results: networks -->   every network on every split, of `benchmarks.networks_table`
     <!-- side by side -->        Likewise and the best other library, a row a figure
 """
 
@@ -14,6 +15,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from benchmarks.networks_table import table as networks_table
 from benchmarks.side_by_side import rows as side_by_side
 
 ROOT = Path(__file__).parent.parent
@@ -49,6 +51,13 @@ def table(result: dict[str, Any]) -> str:
     return f"\n{markdown(lines)}\n\n*Suite `{result['suite']}`: {about}. `python -m benchmarks --suite {result['suite']}`.{missing}*\n\n"
 
 
+def networks(result: dict[str, Any]) -> str:
+    """The error and the seconds of every network on every split."""
+    return (
+        f"\n{networks_table(result)}\n\n*RMSE and fit, one seed, one thread, {_machine(result)}. `python -m benchmarks.networks_table`*\n\n"
+    )
+
+
 def bars_table(title: str, lines: dict[str, Any]) -> str:
     """The lines of a file of bars, and how they came about."""
     found = [["", "measured", "wanted", "holds"]]
@@ -77,7 +86,13 @@ def filled(text: str) -> str:
             body = bars_table(name, lines) if lines else NOT_RUN.format(f"make bars ONLY={name} ARGS=--write")
         else:
             result = _read(RESULTS / f"{name}.json")
-            body = table(result) if result else NOT_RUN.format(f"python -m benchmarks --suite {name}")
+            body = (
+                networks(result)
+                if result and "cells" in result
+                else table(result)
+                if result
+                else NOT_RUN.format(f"python -m benchmarks --suite {name}")
+            )
         return found["head"] + body + found["tail"]
 
     return PLACE.sub(put, text)
