@@ -42,13 +42,14 @@ import json, sys
 import likewise as lw
 from likewise.solvers.base import Run
 data = lw.open_shards(sys.argv[1])
-solver = lw.Gradient(epochs=1, optimizer=lw.SGD(lr=0.02), schedule=lw.Constant(), penalty=lw.Penalty(l2=0.02), engine="one-pass")
+solver = lw.Gradient(epochs=2, optimizer=lw.SGD(lr=0.02), schedule=lw.Constant(), penalty=lw.Penalty(l2=0.02), engine="one-pass")
 model = lw.Dot(factors=64, init="small", output="clip")
 if sys.argv[2] == "resident":
     fit = solver.fit(model, data.resident(), Run(threads=2))
 else:
-    fit = solver.fit(model, data, Run(threads=2, valid=data.held_out))
-print(json.dumps({"rate": fit.history[0]["rows_per_second"] / 1e6, "rmse": fit.history[0].get("valid_rmse", 0)}))
+    fit = solver.fit_on_disk(model, data, Run(threads=2, valid=data.held_out))
+best = max(epoch["rows_per_second"] for epoch in fit.history)
+print(json.dumps({"rate": best / 1e6, "rmse": fit.history[-1].get("valid_rmse"), "seconds": fit.seconds}))
 """
 
 
@@ -79,6 +80,7 @@ def _out_of_core(board: Board, folder: Path) -> None:
     board.at_most(size + "peak of an epoch, MB", lambda: trained("streamed")[1], MOST_MEMORY)
     ratio = lambda: trained("streamed")[0]["rate"] / trained("resident")[0]["rate"]  # noqa: E731
     board.at_least(size + "an epoch against rows in memory, speed", ratio, 0.8)
+    board.at_most(size + "RMSE held out after two epochs, where noise alone is 0.5", lambda: trained("streamed")[0]["rmse"], 0.75)
 
 
 if __name__ == "__main__":
