@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 
 from likewise.errors import InputError
+
+log = logging.getLogger(__name__)
 
 
 def device_of(wanted: str) -> torch.device:
@@ -16,7 +19,10 @@ def device_of(wanted: str) -> torch.device:
     Raises InputError for a device that is not there.
     """
     if wanted == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        log.info("no CUDA GPU here: training on the CPU")
+        return torch.device("cpu")
     try:
         device = torch.device(wanted)
     except RuntimeError:
