@@ -5,6 +5,7 @@ What stands between one of these lines and `<!-- end of results -->` is written 
     <!-- results: SUITE -->      everybody in a suite
     <!-- bars: NAME -->          the lines of a file of bars
     <!-- results: networks -->   every network on every split, of `benchmarks.networks_table`
+    <!-- results: newcomers-ml-1m -->   what folding in recovers, of `benchmarks.newcomers`
     <!-- side by side -->        Likewise and the best other library, a row a figure
 """
 
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.networks_table import table as networks_table
+from benchmarks.newcomers import table as newcomers_table
 from benchmarks.side_by_side import rows as side_by_side
 
 ROOT = Path(__file__).parent.parent
@@ -86,13 +88,11 @@ def filled(text: str) -> str:
             body = bars_table(name, lines) if lines else NOT_RUN.format(f"make bars ONLY={name} ARGS=--write")
         else:
             result = _read(RESULTS / f"{name}.json")
-            body = (
-                networks(result)
-                if result and "cells" in result
-                else table(result)
-                if result
-                else NOT_RUN.format(f"python -m benchmarks --suite {name}")
-            )
+            body = NOT_RUN.format(f"python -m benchmarks --suite {name}")
+            if isinstance(result, list):
+                body = newcomers_table(result)
+            elif result:
+                body = networks(result) if "cells" in result else table(result)
         return found["head"] + body + found["tail"]
 
     return PLACE.sub(put, text)
