@@ -69,43 +69,57 @@ def _gram_tile(d, x, y, n, a):  # type: ignore[no-untyped-def]
 def _gather(table, partners, start, n, targets, place, weights, d):  # type: ignore[no-untyped-def]
     """Columns of a chunk of ratings into d [column, rating], each scaled by the square root of its weight; pads to a multiple of 16."""
     k = table.shape[1] - 1
-    fields = partners.shape[1]
-    for r in range(n):
-        e = start + r
-        at = place[e] if place.shape[0] else e
-        offset = np.float32(0)
-        first = True
-        for f in range(fields):
-            row = partners[e, f]
-            if row < 0:
-                continue
-            offset += table[row, k]
-            if first:
-                for x in range(k):
-                    d[x, r] = table[row, x]
-                first = False
-            else:
-                for x in range(k):
-                    offset += d[x, r] * table[row, x]
-                    d[x, r] += table[row, x]
-        if first:
-            for x in range(k):
-                d[x, r] = 0
-        t = targets[at] - offset
-        if weights.shape[0]:
-            s = np.float32(math.sqrt(weights[at]))
-            for x in range(k):
-                d[x, r] *= s
-            d[k, r] = s
-            d[k + 1, r] = s * t
-        else:
-            d[k, r] = 1
-            d[k + 1, r] = t
+    for r in range(n):  # by itself: reads from all over memory then wait for one another least
+        at = place[start + r] if place.shape[0] else start + r
+        d[k + 1, r] = targets[at]
+        d[k, r] = math.sqrt(weights[at]) if weights.shape[0] else 1
+    if partners.shape[1] == 1:
+        _gather_partner(table, partners, start, n, d)
+    else:
+        _gather_partners(table, partners, start, n, d)
     padded = (n + 15) // 16 * 16
     for x in range(k + 2):
         for r in range(n, padded):
             d[x, r] = 0
     return padded
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _gather_partner(table, partners, start, n, d):  # type: ignore[no-untyped-def]
+    """The one other row of each rating."""
+    k = table.shape[1] - 1
+    for r in range(n):
+        row, s = partners[start + r, 0], d[k, r]
+        if row < 0:
+            for x in range(k):
+                d[x, r] = 0
+            d[k + 1, r] *= s
+        else:
+            for x in range(k):
+                d[x, r] = s * table[row, x]
+            d[k + 1, r] = s * (d[k + 1, r] - table[row, k])
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _gather_partners(table, partners, start, n, d):  # type: ignore[no-untyped-def]
+    """The sum of the other rows of each rating; what they score among themselves is known."""
+    k = table.shape[1] - 1
+    for r in range(n):
+        offset = np.float32(0)
+        for x in range(k):
+            d[x, r] = 0
+        for f in range(partners.shape[1]):
+            row = partners[start + r, f]
+            if row < 0:
+                continue
+            offset += table[row, k]
+            for x in range(k):
+                offset += d[x, r] * table[row, x]
+                d[x, r] += table[row, x]
+        s = d[k, r]
+        d[k + 1, r] = s * (d[k + 1, r] - offset)
+        for x in range(k):
+            d[x, r] *= s
 
 
 @njit(cache=True, nogil=True, fastmath=True)

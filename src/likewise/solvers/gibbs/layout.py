@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,7 @@ class Field:
     indptr: Offsets
     partners: NDArray[np.int32]
     place: Rows
+    _parts: dict[tuple[int, int], list[tuple[int, int]]] = field(default_factory=dict, repr=False)
 
     @property
     def rows(self) -> slice:
@@ -46,6 +47,11 @@ class Field:
 
     def parts(self, count: int, width: int) -> list[tuple[int, int]]:
         """At most `count` runs of rows that cost about the same to draw."""
+        if (count, width) not in self._parts:
+            self._parts[count, width] = self._cut(count, width)
+        return self._parts[count, width]
+
+    def _cut(self, count: int, width: int) -> list[tuple[int, int]]:
         cost = np.cumsum(np.diff(self.indptr) * float(width * width) / 8 + width**3 / 3 + 50.0)
         cuts = np.searchsorted(cost, cost[-1] * np.arange(1, count) / count) + 1 if self.size else np.empty(0, np.int64)
         edges = np.unique(np.concatenate([[0], cuts, [self.size]]))
