@@ -110,21 +110,13 @@ class Recommender:
         """
         from likewise.evaluation.cautions import order_unknown
 
-        data = as_events(train)
-        held_out = None if valid is None else as_events(valid)
-        known = data.kept if isinstance(data, Shards) else data
-        kept = None if checkpoint is None else str(checkpoint)
+        data, held_out = as_events(train), None if valid is None else as_events(valid)
+        known, kept = data.kept if isinstance(data, Shards) else data, None if checkpoint is None else str(checkpoint)
         begin = starts_from(start, known, self.solver, load)
         run = Run(held_out, seed, device, threads, watch, keep_on_interrupt, kept, start=begin, ranks=ranks or Ranks())
         fit = fit_from(self.solver, self.model, data, run)
         self._answers, self._insight, self._written = Answers(fit.model, known), None, fit.written
-        self.notes = {
-            "seed": seed,
-            "fit_seconds": fit.seconds,
-            "compile_seconds": fit.compile_seconds,
-            "history": [dict(e) for e in fit.history],
-            "remarks": [*order_unknown(self.model, known), *fit.notes],
-        }
+        self.notes = {"seed": seed, **fit.told, "remarks": [*order_unknown(self.model, known), *fit.notes]}
         return self
 
     @property

@@ -25,9 +25,7 @@ def prepare(
     items: common.Items = None,
     users: common.Users = None,
     test: Annotated[float, typer.Option("--test", help="Share of the events to hold out.")] = 0.0,
-    by: Annotated[
-        str | None, typer.Option("--by", help="Which to hold out: 'random' or the latest by 'time'.")
-    ] = None,
+    by: Annotated[str | None, typer.Option("--by", help="Which to hold out: 'random' or the latest by 'time'.")] = None,
     seed: common.Seed = 0,
     as_json: common.AsJson = False,
 ) -> None:

@@ -151,6 +151,12 @@ class Fit:
     notes: list[str] = field(default_factory=list)
     written: Path | None = None
 
+    @property
+    def told(self) -> dict[str, Any]:
+        """How it went, as the artifact keeps it."""
+        history = [dict(event) for event in self.history]
+        return {"fit_seconds": self.seconds, "compile_seconds": self.compile_seconds, "history": history}
+
 
 @dataclass(frozen=True)
 class Solver(ABC):

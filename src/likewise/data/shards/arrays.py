@@ -14,20 +14,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from likewise.data.arrays import DTYPES
 from likewise.errors import ArtifactError
 
-WORDS = {"<i4": "I32", "<i8": "I64", "<f4": "F32", "<f8": "F64", "|u1": "U8", "<u8": "U64"}
-"""NumPy's words for types and those of safetensors."""
 CHUNK = 1 << 24
 """Bytes written or hashed at once."""
 
 
 def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], about: str = "") -> str:
     """Write the arrays to a new file, durably, with a text about them; the SHA-256 of the file comes back."""
+    words = {np.dtype(dtype): word for word, dtype in DTYPES.items()}
     header: dict[str, Any] = {"__metadata__": {"about": about}}
     place = 0
     for name, array in arrays.items():
-        header[name] = {"dtype": WORDS[array.dtype.str], "shape": list(array.shape), "data_offsets": [place, place + array.nbytes]}
+        header[name] = {"dtype": words[array.dtype], "shape": list(array.shape), "data_offsets": [place, place + array.nbytes]}
         place += array.nbytes
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
@@ -73,8 +73,7 @@ class ArrayFile:
                     raise ValueError
                 header = json.loads(file.read(start - 8))
                 about = header.pop("__metadata__")["about"]
-                types = {word: np.dtype(name) for name, word in WORDS.items()}
-                entries = {n: (types[e["dtype"]], tuple(e["shape"]), start + e["data_offsets"][0]) for n, e in header.items()}
+                entries = {n: (np.dtype(DTYPES[e["dtype"]]), tuple(e["shape"]), start + e["data_offsets"][0]) for n, e in header.items()}
         except FileNotFoundError:
             raise ArtifactError(f"{path} is missing: prepare the data again") from None
         except (ValueError, KeyError, TypeError):

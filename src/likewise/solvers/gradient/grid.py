@@ -10,10 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from likewise.data.csr import counting_sort
 from likewise.data.interactions import Interactions
+from likewise.data.shards.cells import cell_order, deal
 from likewise.shapes import Floats, Offsets, Rows
 
 SMALL = 200_000
@@ -61,21 +60,10 @@ def side_for(events: int, rows: int, row_bytes: int) -> int:
 def lay_out(data: Interactions, targets: Floats, side: int, rng: np.random.Generator) -> Grid:
     """Shuffle the events, then sort them into blocks."""
     shuffled = rng.permutation(len(data))
-    user_blocks = _deal(np.bincount(data.users, minlength=data.n_users), side, rng)
-    item_blocks = _deal(np.bincount(data.items, minlength=data.n_items), side, rng)
-    own = user_blocks[data.users]
-    places = (item_blocks[data.items] - own) % side * side + own
-    starts, order = counting_sort(places[shuffled], side * side)
+    user_blocks = deal(np.bincount(data.users, minlength=data.n_users), side, rng)
+    item_blocks = deal(np.bincount(data.items, minlength=data.n_items), side, rng)
+    starts, order = cell_order(user_blocks[data.users[shuffled]], item_blocks[data.items[shuffled]], side)
     visited = shuffled[order]
     weights = np.empty(0, np.float32) if data.weights is None else data.weights[visited]
     choices = [np.flatnonzero(item_blocks == block).astype(np.int32) for block in range(side)]
     return Grid(side, starts, data.users[visited], data.items[visited], targets[visited], weights, choices)
-
-
-def _deal(counts: Offsets, side: int, rng: np.random.Generator) -> NDArray[np.int32]:
-    """A block for each row: the busiest `side` rows go to different blocks, then the next, so blocks are about as busy."""
-    rounds = -(-len(counts) // side)
-    deal = rng.permuted(np.tile(np.arange(side, dtype=np.int32), (rounds, 1)), axis=1).ravel()[: len(counts)]
-    blocks = np.empty(len(counts), np.int32)
-    blocks[np.argsort(-counts, kind="stable")] = deal
-    return blocks
