@@ -15,8 +15,13 @@ from likewise.data.dataset import Dataset
 from likewise.errors import ArtifactError, DivergedError, InputError
 from likewise.models.bias import Bias
 from likewise.models.dot import Dot, FittedDot
+from likewise.models.networks.autorec import AutoRec
+from likewise.models.networks.base import Network
+from likewise.models.networks.dlrm import DLRM
 from likewise.models.networks.mlp import MLP
 from likewise.models.networks.neumf import NeuMF
+from likewise.models.networks.svdpp import SVDpp
+from likewise.models.networks.two_tower import TwoTower
 from likewise.recommender import Recommender
 from likewise.solvers.base import Fit, Run, Start
 from likewise.solvers.gradient import (
@@ -33,6 +38,7 @@ from likewise.solvers.gradient import (
     Penalty,
     Plateau,
 )
+from likewise.solvers.gradient.loop import Training
 
 
 def planted(seed: int = 0, users: int = 120, items: int = 40, share: float = 0.5, rank: int = 2) -> tuple[Dataset, Dataset]:
@@ -260,6 +266,30 @@ def test_training_may_start_from_another_models_tables() -> None:
         QUICK.fit(Dot(7), TRAIN, Run(start=first.model))
     with pytest.raises(InputError, match="freeze names 'tops'"):
         QUICK.fit(MLP(4, (8,), freeze=("tops",)), TRAIN, Run())
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        SVDpp(4, mirror=True, freeze=("users", "mirrored")),
+        DLRM(4, top=(4,), freeze=("users", "top")),
+        TwoTower(4, freeze=("users",)),
+        AutoRec(4, freeze=("users",)),
+    ],
+)
+def test_frozen_layers_stay_as_they_began(network: Network) -> None:
+    nets = []
+    for epochs in (1, 3):
+        training = Training(network, network, TRAIN, Run(), replace(QUICK, epochs=epochs), torch.device("cpu"))
+        if not nets:
+            nets.append({name: value.clone() for name, value in training.nets.state_dict().items()})
+            continue
+        training.nets.load_state_dict(nets[0])
+        training.run_epochs()
+        nets.append(training.nets.state_dict())
+    moved = {name for name, value in nets[1].items() if not torch.equal(value, nets[0][name])}
+    frozen = tuple(f"0.{layer}." for layer in network.freeze)  # type: ignore[attr-defined]
+    assert moved and not [name for name in moved if name.startswith(frozen)]
 
 
 def test_neumf_begins_as_the_mean_of_its_halves() -> None:

@@ -44,6 +44,7 @@ class AutoRec(Network):
     scale : float in [0, 1]
         The power of the number of ratings that the input is divided by: 0 for the plain sum, 0.5 for its root, 1 for the mean.
     output, range : as in `MLP`.
+    freeze : layers held still: any of "users", "code", "levels", "offset".
     """
 
     hidden: int = 500
@@ -52,12 +53,13 @@ class AutoRec(Network):
     scale: float = 0.0
     output: Output = "clip"
     range: tuple[float, float] | None = None
+    freeze: tuple[str, ...] = ()
 
     name: ClassVar[str] = "autorec"
     grouped: ClassVar[Side | None] = "item"
 
     def __post_init__(self) -> None:
-        as_tuples(self, "range")
+        as_tuples(self, "range", "freeze")
         if self.hidden < 1:
             raise InputError(f"hidden must be at least 1; got {self.hidden}")
         if self.activation not in ("sigmoid", "relu", "tanh", "identity"):

@@ -44,6 +44,7 @@ class DLRM(Network):
     top : hidden sizes of the perceptron over the dot products.
     dropout : shares dropped after the top's layers; may be shorter than `top`.
     output, range, init : as in `MLP`.
+    freeze : layers held still: any of "users", "items", "user_fields", "item_fields", "top".
     """
 
     factors: int = 16
@@ -53,11 +54,12 @@ class DLRM(Network):
     output: Output = "sigmoid"
     range: tuple[float, float] | None = None
     init: Init = "normal"
+    freeze: tuple[str, ...] = ()
 
     name: ClassVar[str] = "dlrm"
 
     def __post_init__(self) -> None:
-        as_tuples(self, "bottom", "top", "dropout", "range")
+        as_tuples(self, "bottom", "top", "dropout", "range", "freeze")
         if self.factors < 1:
             raise InputError(f"factors must be at least 1; got {self.factors}")
         if not self.top:

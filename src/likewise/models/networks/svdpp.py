@@ -2,8 +2,12 @@
 
     score(u, i) = mean + b_u + b_i + q_i . (p_u + |N(u)|^-1/2 * sum_{j in N(u)} y_j)
 
-N(u) are the items that u rated in train, whatever the rating. Each sum is computed once a batch for the users in it. A
-person never seen gets the sum from their own history, and p_u by ridge regression. After training the model is vectors.
+and with `mirror`, the "flipped" SVD++ (Rendle, Zhang and Koren 2019), instead of q_i
+
+    q_i + |R(i)|^-1/2 * sum_{v in R(i)} x_v
+
+N(u) are the items that u rated in train, whatever the rating; R(i) the users who rated i. Each sum is computed once a batch for the
+users in it. A person never seen gets the sum from their own history, and p_u by ridge regression. After training the model is vectors.
 """
 
 from __future__ import annotations
@@ -34,9 +38,10 @@ class SVDpp(Network):
     Parameters
     ----------
     factors : int, at least 1
-    mirror : whether items are also who rated them: + |R(i)|^-1/2 * sum_{v in R(i)} x_v (the "flipped" SVD++).
+    mirror : whether items are also who rated them, R(i), whatever they gave.
     history_dropout : share of a history left out of each sum while training, so that a rating leans less on its own item's y.
     output, range, init : as in `MLP`.
+    freeze : layers held still: any of "users", "items", "implicit", "mirrored".
     """
 
     factors: int = 20
@@ -45,11 +50,12 @@ class SVDpp(Network):
     output: Output = "clip"
     range: tuple[float, float] | None = None
     init: Init = "normal"
+    freeze: tuple[str, ...] = ()
 
     name: ClassVar[str] = "svdpp"
 
     def __post_init__(self) -> None:
-        as_tuples(self, "range")
+        as_tuples(self, "range", "freeze")
         if self.factors < 1:
             raise InputError(f"factors must be at least 1; got {self.factors}")
         check_share("history_dropout", self.history_dropout)

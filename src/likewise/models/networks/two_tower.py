@@ -41,6 +41,7 @@ class TwoTower(Network):
     id_dropout : share of the ids whose own vector is left out while training, so that features learn to stand alone.
     join : "dot", or "mlp" with layers `join_hidden`.
     output, range, init : as in `MLP`.
+    freeze : layers held still: any of "users", "items", "user_tower", "item_tower", "joined".
     """
 
     factors: int = 50
@@ -53,11 +54,12 @@ class TwoTower(Network):
     output: Output = "clip"
     range: tuple[float, float] | None = None
     init: Init = "normal"
+    freeze: tuple[str, ...] = ()
 
     name: ClassVar[str] = "two-tower"
 
     def __post_init__(self) -> None:
-        as_tuples(self, "hidden", "dropout", "join_hidden", "range")
+        as_tuples(self, "hidden", "dropout", "join_hidden", "range", "freeze")
         if self.factors < 1:
             raise InputError(f"factors must be at least 1; got {self.factors}")
         if self.join not in ("dot", "mlp"):
