@@ -173,9 +173,13 @@ class FieldDraws:
         targets, weights : float32 [entry]
         """
         means = self.prior_means(histories, features)
+        rows = histories.rows
+        if len(rows) < len(others) // 4:  # the few partners that occur are gathered: a copy of all of them is what one visitor would wait for
+            some, rows = np.unique(rows, return_inverse=True)
+            others = others[some]
         folded = np.empty_like(means)
         out = np.empty((len(histories), means.shape[2]), np.float32)
-        partners = np.ascontiguousarray(histories.rows[:, None], np.int32)
+        partners = np.ascontiguousarray(rows[:, None], np.int32)
         informed = histories.counts > 0
         if features is not None and self.features is not None:
             informed |= features.counts > 0

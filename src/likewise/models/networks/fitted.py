@@ -206,20 +206,30 @@ class FittedNetwork(FittedModel[Floats]):
             score, slope = self._slopes(side, rows[owner], others)
             offsets = score - np.einsum("ek,ek->e", slope, rows[owner])
             aim = solve_rows(entries, slope, offsets, prior, self.noise, self.link) - rows
-            trials = [rows, *(rows + np.float32(share) * aim for share in SHRINK)]
-            costs = np.stack([self._cost(side, t, owner, others, kept, prior) for t in trials])
-            rows = np.stack(trials)[costs.argmin(0), np.arange(len(rows))]
+            trials = np.stack([rows, *(rows + np.float32(share) * aim for share in SHRINK)])
+            best = self._costs(side, trials, owner, others, kept, prior).argmin(0)
+            rows = trials[best, np.arange(len(rows))]
+            if not best.any():
+                break
         return rows
 
-    def _cost(self, side: str, rows: Floats, owner: NDArray[np.int64], others: Floats, histories: Histories, prior: RowPrior) -> Floats:
-        with torch.no_grad():
-            left, right = torch.from_numpy(rows[owner]), torch.from_numpy(np.ascontiguousarray(others))
-            score = (self._join(left, right, {}) if side == "user" else self._join(right, left, {})).numpy()
+    def _costs(self, side: str, trials: Floats, owner: NDArray[np.int64], others: Floats, histories: Histories, prior: RowPrior) -> Floats:
+        """What each row costs in each of the trials [trial, batch, column]; several at once where they are small, since a call costs too."""
+        at_once = max(1, min(len(trials), CELLS // max(1, others.size)))
+        parts = [trials[start : start + at_once] for start in range(0, len(trials), at_once)]
+        scores = []
+        for part in parts:
+            left = torch.from_numpy(np.ascontiguousarray(part[:, owner].reshape(-1, part.shape[2])))
+            right = torch.from_numpy(np.tile(others, (len(part), 1)))
+            with torch.no_grad():
+                score = self._join(left, right, {}) if side == "user" else self._join(right, left, {})
+            scores.append(score.numpy().reshape(len(part), len(owner)))
         ratings = np.ones(len(owner), np.float32) if histories.ratings is None else histories.ratings
         weights = np.ones(len(owner), np.float32) if histories.weights is None else histories.weights
-        misses = np.bincount(owner, weights * (ratings - self.link.respond(score)) ** 2, len(rows)) / self.noise
-        away = rows - prior.mean
-        return np.asarray(misses + np.einsum("bk,kl,bl->b", away, prior.precision, away), np.float32)
+        missed = weights * (ratings - self.link.respond(np.concatenate(scores))) ** 2 / self.noise
+        misses = np.stack([np.bincount(owner, miss, trials.shape[1]) for miss in missed])
+        away = trials - prior.mean
+        return np.asarray(misses + ((away @ prior.precision) * away).sum(2), np.float32)
 
     def _parts(self, person: Floats, history: Histories, item: int) -> Parts:
         thing = _looked_up(self.things, np.array([item], np.int32), self.item_prior)
