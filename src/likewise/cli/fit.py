@@ -16,6 +16,18 @@ if TYPE_CHECKING:
 
 SHARDED = "dot-sharded"
 """The preset of engine torchrec where none is named."""
+Starts = Annotated[
+    list[Path] | None, typer.Option("--start", help="A saved model to begin from; twice for a dot product and an mlp, NeuMF's halves.")
+]
+Every = Annotated[
+    int | None, typer.Option("--checkpoint-every", help="With --engine torchrec: steps between checkpoints; one an epoch if left out.")
+]
+Engine = Annotated[
+    str | None, typer.Option("--engine", help="How gradient descent runs: auto, one-pass, torch, or torchrec under torchrun.")
+]
+Plan = Annotated[
+    str, typer.Option("--plan", help="With --engine torchrec: row-wise gives each process an even share, planner lets TorchRec decide.")
+]
 
 
 def fit(
@@ -38,18 +50,10 @@ def fit(
     changes: common.Changes = None,
     valid: Annotated[str | None, typer.Option("--valid", help="Ratings held out to watch and to stop by.")] = None,
     checkpoint: Annotated[Path | None, typer.Option("--checkpoint", help="Folder to keep resumable state in.")] = None,
-    start: Annotated[
-        list[Path] | None, typer.Option("--start", help="A saved model to begin from; twice for a dot product and an mlp, NeuMF's halves.")
-    ] = None,
-    checkpoint_every: Annotated[
-        int | None, typer.Option("--checkpoint-every", help="With --engine torchrec: steps between checkpoints; one an epoch if left out.")
-    ] = None,
-    engine: Annotated[
-        str | None, typer.Option("--engine", help="How gradient descent runs: auto, one-pass, torch, or torchrec under torchrun.")
-    ] = None,
-    plan: Annotated[
-        str, typer.Option("--plan", help="With --engine torchrec: row-wise gives each process an even share, planner lets TorchRec decide.")
-    ] = "row-wise",
+    start: Starts = None,
+    checkpoint_every: Every = None,
+    engine: Engine = None,
+    plan: Plan = "row-wise",
     keep_on_interrupt: Annotated[bool, typer.Option("--keep-on-interrupt", help="On Ctrl-C save the best so far.")] = False,
     seed: common.Seed = 0,
     as_json: common.AsJson = False,
@@ -72,14 +76,14 @@ def fit(
     data = common.read_events(train, **columns, items=items, users=users, tags=tags, query=query)
     held_out = None if valid is None else common.read_events(valid, held_out=True, **columns, at_least=1)
     with common.progress(speaks and not as_json) as watch:
-        rec = fit_preset(
-            data, preset or (SHARDED if sharded else None), held_out, seed=seed, changes=settings, watch=watch,
-            keep_on_interrupt=keep_on_interrupt, checkpoint=checkpoint, start=start, ranks=ranks,
-        )  # fmt: skip
-    if not speaks:
-        return
-    rec.save(out)
-    facts = _facts(rec, len(data), out)
+        how = {"keep_on_interrupt": keep_on_interrupt, "checkpoint": checkpoint, "start": start, "ranks": ranks, "watch": watch}
+        rec = fit_preset(data, preset or (SHARDED if sharded else None), held_out, seed=seed, changes=settings, **how)
+    if speaks:
+        rec.save(out)
+        _tell(_facts(rec, len(data), out), as_json)
+
+
+def _tell(facts: dict[str, Any], as_json: bool) -> None:
     if as_json:
         common.print_json(facts)
         return
