@@ -59,9 +59,10 @@ def picture(seconds: dict[int, float]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.posterior_growth")
     parser.add_argument("--draw", action="store_true", help="only draw the picture from the last results")
+    parser.add_argument("--most", type=int, default=SIZES[-1], help="most ratings")
     args = parser.parse_args()
     if not args.draw:
-        seconds = {n: sweep_seconds(n) for n in SIZES}
+        seconds = {n: sweep_seconds(n) for n in SIZES if n <= args.most}
         RESULTS.write_text(json.dumps(seconds, indent=1) + "\n")
     picture({int(n): t for n, t in json.loads(RESULTS.read_text()).items()})
     print(RESULTS.read_text())

@@ -41,7 +41,11 @@ def paired(found: list[dict[str, Any]]) -> str:
     for row in found:
         spread = f"{row['low']:+.4f} to {row['high']:+.4f}"
         cells = [row["suite"], INPUTS[row["inputs"]], f"{row['rmse']:.4f}", f"{row['myfm_rmse']:.4f}", spread]
-        lines.append([*cells, f"{row['fit_seconds']:.1f} ({row['threads']})", f"{row['myfm_fit_seconds']:.1f} ({row['myfm_draws']} draws)"])
+        ours, theirs = (row[name] for name in ("fit_seconds", "myfm_fit_seconds"))
+        timed = ours is not None and theirs is not None  # None: the machine was busy
+        lines.append(
+            [*cells, f"{ours:.1f} ({row['threads']})" if timed else "", f"{theirs:.1f} ({row['myfm_draws']} draws)" if timed else ""]
+        )
     return (
         _joined(lines)
         + "\nmyFM 0.4 of rank 10; a bootstrap over users; below zero the posterior is better (`python -m benchmarks.paired`).\n"

@@ -11,6 +11,7 @@ from typing import Any
 
 from benchmarks.bars._bars import Board, run
 from benchmarks.contenders import contender
+from benchmarks.paired import run as paired
 from benchmarks.suites import split_of, suites
 
 IDS, RICH = "posterior", "posterior-rich"
@@ -126,6 +127,13 @@ def bars(board: Board) -> None:
         board.at_most(
             f"{suite}, ids, RMSE less myFM's", lambda s=suite: _rmse(s, "posterior", "preset") - _rmse(s, "myfm:ids", "peer"), 0.0
         )
+    for suite in ("ml-100k-u1", "ml-100k-r90", "ml-latest-small-r90"):
+        for inputs in ("ids", "history", "all"):
+            board.at_most(
+                f"{suite}, {inputs}, squared error over myFM's with the same inputs, 2.5 %",
+                lambda s=suite, i=inputs: paired(s, i, 0, board.threads or 2, 500)["low"],
+                0.0,
+            )
     for name, table, side in (("ML-100K", "ml-100k/u.data", "ml-100k"), ("latest-small", "ml-latest-small/ratings.csv", "ml-latest-small")):
         for other in ("posterior", "dot", "bias"):
             for rows in ("all", "warm"):
