@@ -174,9 +174,11 @@ class FieldDraws:
         """
         means = self.prior_means(histories, features)
         rows = histories.rows
-        if len(rows) < len(others) // 4:  # the few partners that occur are gathered: a copy of all of them is what one visitor would wait for
-            some, rows = np.unique(rows, return_inverse=True)
-            others = others[some]
+        if (
+            len(rows) < len(others) // 4
+        ):  # the few partners that occur are gathered: a copy of all of them is what one visitor would wait for
+            some, places = np.unique(rows, return_inverse=True)
+            others, rows = others[some], places.astype(np.int32)
         folded = np.empty_like(means)
         out = np.empty((len(histories), means.shape[2]), np.float32)
         partners = np.ascontiguousarray(rows[:, None], np.int32)

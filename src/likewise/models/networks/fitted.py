@@ -24,6 +24,8 @@ from likewise.shapes import Floats, Rows
 
 CELLS = 1 << 22
 """Numbers that a block of person-item pairs may hold at once: 16 MB of float32 a column set."""
+TILE, THINGS = 1 << 20, 512
+"""Numbers that a tile of people and items may hold, and its items: what a layer makes of it stays in the cache."""
 STEPS = 6
 SHRINK = (1.0, 0.5, 0.25, 0.1)
 KINDS: tuple[LinkKind, ...] = ("free", "clip", "sigmoid", "logistic")
@@ -92,14 +94,17 @@ class FittedNetwork(FittedModel[Floats]):
 
     def score(self, people: Floats, items: Rows | None = None) -> Floats:
         things = self.things if items is None else _looked_up(self.things, items, self.item_prior)
-        block = max(1, CELLS // max(1, len(things) * (people.shape[1] + things.shape[1])))
         scores = np.empty((len(people), len(things)), np.float32)
+        block = max(1, TILE // (THINGS * max(1, people.shape[1] + things.shape[1])))
         right = torch.from_numpy(things)
         with torch.no_grad():
             for start in range(0, len(people), block):
                 left = torch.from_numpy(np.ascontiguousarray(people[start : start + block]))
-                shape = (len(left), len(right))
-                scores[start : start + block] = self._join(left[:, None].expand(*shape, -1), right.expand(*shape, -1), {}).numpy()
+                for first in range(0, len(things), THINGS):
+                    some = right[first : first + THINGS]
+                    shape = (len(left), len(some))
+                    joined = self._join(left[:, None].expand(*shape, -1), some.expand(*shape, -1), {})
+                    scores[start : start + block, first : first + THINGS] = joined.numpy()
         return scores
 
     def score_pairs(self, people: Floats, items: Rows, context: Context | None = None) -> Floats:
@@ -214,7 +219,7 @@ class FittedNetwork(FittedModel[Floats]):
         return rows
 
     def _costs(self, side: str, trials: Floats, owner: NDArray[np.int64], others: Floats, histories: Histories, prior: RowPrior) -> Floats:
-        """What each row costs in each of the trials [trial, batch, column]; several at once where they are small, since a call costs too."""
+        """What each row costs in each of the trials [trial, batch, column]; several in one call where they are small."""
         at_once = max(1, min(len(trials), CELLS // max(1, others.size)))
         parts = [trials[start : start + at_once] for start in range(0, len(trials), at_once)]
         scores = []

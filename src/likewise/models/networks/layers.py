@@ -270,3 +270,22 @@ class RowNorm(nn.BatchNorm1d):
         """[..., width] to the same shape."""
         flat = input.reshape(-1, input.shape[-1])
         return input if self.training and len(flat) < 2 else super().forward(flat).reshape(input.shape)
+
+
+def is_grid(person: Tensor, item: Tensor) -> bool:
+    """Whether these are people [batch, 1, width] and items [1, item, width] expanded to all pairs."""
+    if person.dim() != 3 or item.dim() != 3:
+        return False
+    return (person.shape[1] == 1 or person.stride(1) == 0) and (item.shape[0] == 1 or item.stride(0) == 0)
+
+
+def dense_grid(layers: nn.Sequential, person: Tensor, item: Tensor) -> Tensor:
+    """Dense layers of every person with every item [batch, item, ...], with the first, W (p, q) + b, done as W_p p + W_q q + b."""
+    first, *rest = layers
+    if not isinstance(first, nn.Linear):
+        raise TypeError(f"dense layers begin with a linear one; these begin with {type(first).__name__}")
+    width = person.shape[-1]
+    left = F.linear(person[:, :1], first.weight[:, :width], first.bias)
+    right = F.linear(item[:1], first.weight[:, width:])
+    found: Tensor = nn.Sequential(*rest)(left + right)
+    return found

@@ -109,6 +109,10 @@ class MLP(Network):
     def score(self, net: Any, person: Tensor, item: Tensor, context: Mapping[str, Tensor]) -> Tensor:
         import torch
 
+        from likewise.models.networks.layers import dense_grid, is_grid
+
+        if is_grid(person, item) and not net.drop.training:  # every person with every item: the first layer sees each side once
+            return dense_grid(net.hidden, person, item)[..., 0]
         pair = net.drop(torch.cat([person, item], -1))  # [..., user width + item width]
         score: Tensor = net.hidden(pair)[..., 0]
         return score
