@@ -1,7 +1,7 @@
 """Settings of two bars of the networks, chosen on inner splits of the training rows: `python -m benchmarks.inner_choices WHICH`.
 
-balance     how strongly items are evened out, on 15 % of ML-100K u1.base, four times: the least error on the rarer half of the items
-            whose cost on the other half stays under COST
+balance     how strongly items are evened out and rows held, on 15 % of ML-100K u1.base, four times: the least error on the rarer
+            half of the items whose cost on the other half stays under COST
 new-films   loss, epochs and holding of `two-tower` for films without ratings: a tenth of the films that the bar trains on is withheld
             again; the largest AUC
 
@@ -32,26 +32,29 @@ from likewise.studies.presets import load_preset
 COST = 0.03
 """The most RMSE that the commoner half of the items may lose to balance."""
 SPLITS = 4
-EXPONENTS = (0.25, 0.5, 0.75, 1.0)
+PLAIN_L2 = 0.24
+BALANCED = ((0.25, 0.24), (0.5, 0.24), (0.5, 0.5), (0.5, 0.8), (0.75, 0.24), (0.75, 0.5), (1.0, 0.5))
+"""(exponent of the items, L2) tried."""
 FILMS = {"solver.loss": ("bpr", "mse"), "solver.epochs": (3, 6), "solver.penalty.l2": (0.005, 0.05)}
 
 
 def balance() -> dict[str, Any]:
-    """The exponent of the items, by the mean over several splits: one is too noisy to choose by."""
+    """Exponent of the items and L2, by the mean over several splits: one is too noisy to choose by."""
     u1 = read(data_home() / "ml-100k/u1.base")
-    changes: dict[float, list[tuple[float, float]]] = {items: [] for items in EXPONENTS}
+    changes: dict[tuple[float, float], list[tuple[float, float]]] = {one: [] for one in BALANCED}
     for seed in range(SPLITS):
         train, held = split(u1, by="random", test=0.15, seed=seed)
         tail = rare_items(train, train.encode(held.frame()).items)
-        plain = squared_errors(train, held, None)
-        for items, found in changes.items():
-            even = squared_errors(train, held, Balance(users=0, items=items))
+        plain = squared_errors(train, held, None, PLAIN_L2)
+        for (items, l2), found in changes.items():
+            even = squared_errors(train, held, Balance(users=0, items=items), l2)
             rare, common = (float(even[rows].mean() ** 0.5 - plain[rows].mean() ** 0.5) for rows in (tail, ~tail))
             found.append((rare, common))
-            print(json.dumps({"split": seed, "items": items, "tail": rare, "head": common}), flush=True)
-    means = {items: np.mean(found, 0) for items, found in changes.items()}
-    fair = {items: mean for items, mean in means.items() if mean[1] <= COST}
-    return {"items": min(fair, key=lambda items: fair[items][0]) if fair else None, "means": {k: v.tolist() for k, v in means.items()}}
+            print(json.dumps({"split": seed, "items": items, "l2": l2, "tail": rare, "head": common}), flush=True)
+    means = {one: np.mean(found, 0) for one, found in changes.items()}
+    fair = [one for one, mean in means.items() if mean[1] <= COST]
+    items, l2 = min(fair, key=lambda one: float(means[one][0]))
+    return {"items": items, "l2": l2, "tail": float(means[items, l2][0]), "head": float(means[items, l2][1])}
 
 
 def rare_items(train: Dataset, items: np.ndarray) -> np.ndarray:
@@ -62,10 +65,10 @@ def rare_items(train: Dataset, items: np.ndarray) -> np.ndarray:
     return rare[items]
 
 
-def squared_errors(train: Dataset, held: Dataset, balance: Balance | None) -> np.ndarray:
+def squared_errors(train: Dataset, held: Dataset, balance: Balance | None, l2: float) -> np.ndarray:
     """Of the bar's dot product."""
     pairs = train.encode(held.frame())
-    solver = Gradient(10, 1024, AdamW(0.01, 0.0), penalty=Penalty(l2=0.24, bias=0.1), balance=balance, engine="torch")
+    solver = Gradient(10, 1024, AdamW(0.01, 0.0), penalty=Penalty(l2=l2, bias=0.1), balance=balance, engine="torch")
     model = solver.fit(Dot(50), train, Run(threads=1)).model
     answers = model.link.respond(model.score_pairs(model.people(pairs.users), pairs.items))
     return (np.clip(answers, 1, 5) - pairs.ratings) ** 2
