@@ -25,6 +25,7 @@ AT_HOME = {
     "torch": TORCH_ROOMS,
     "jaxtyping": TORCH_ROOMS,
     "torchrec": ("likewise.solvers.sharded",),
+    "fbgemm_gpu": ("likewise.solvers.sharded",),
     "fastapi": ("likewise.serving",),
     "starlette": ("likewise.serving",),
     "pydantic": ("likewise.serving",),

@@ -10,6 +10,7 @@ import polars as pl
 from likewise.data.dataset import Dataset
 from likewise.evaluation.held import Held
 from likewise.models.base import FittedModel
+from likewise.models.bias import Bias
 from likewise.models.link import Link
 
 
@@ -17,6 +18,7 @@ class TableModel(FittedModel[Any]):
     """Scores [user, item] as given; row -1 gets `stranger` [item]; a folded-in person scores an item by how often they took it."""
 
     link = Link("clip", 1.0, 5.0)
+    config = Bias()
 
     def __init__(self, scores: np.ndarray, stranger: np.ndarray | None = None) -> None:
         self.scores = scores.astype(np.float32)

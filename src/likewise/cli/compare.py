@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -41,14 +41,11 @@ def compare(
     from likewise.evaluation.protocol import protocol as named_protocol
     from likewise.studies.compare import compare as compare_presets, repeated
 
-    if picture is not None and not picture.parent.is_dir():
-        raise InputError(f"there is no folder {str(picture.parent)!r} for --picture: make it first, or name another")
-    columns = {
-        "user": user, "item": item, "rating": rating, "timestamp": timestamp, "weight": weight, "delimiter": delimiter,
-        "context": tuple(context or ()),
-    }  # fmt: skip
+    _check_folder(picture)
+    columns: dict[str, Any] = {"user": user, "item": item, "rating": rating, "timestamp": timestamp, "weight": weight}
+    columns |= {"delimiter": delimiter, "context": tuple(context or ())}
     data = common.read_data(train, **columns, items=items, users=users, tags=tags)
-    names = [name.strip() for name in presets.split(",") if name.strip()]
+    names = [word for name in presets.split(",") if (word := name.strip())]
     if repeats > 1:
         if test is not None:
             raise InputError("--repeats splits TRAIN itself, so it cannot be given with --test")
@@ -57,10 +54,18 @@ def compare(
         return
     held_out = None if test is None else common.read_data(test, **columns)
     how = named_protocol(protocol, **({} if positive is None else {"positive": positive}))
-    chosen = by or (None if how.by == "given" else how.by)
-    parts = (data, held_out) if held_out is not None else split(data, by=chosen, seed=seed)  # type: ignore[arg-type]
+    chosen: Any = by or (None if how.by == "given" else how.by)
+    parts = (data, held_out) if held_out is not None else split(data, by=chosen, seed=seed)
     with common.progress(not as_json) as watch:
         found = compare_presets(*parts, names, protocol=how, lists=lists, seed=seed, watch=watch)
     if picture is not None:
         found.plot().figure.savefig(picture)
     typer.echo(found.json if as_json else repr(found))
+
+
+def _check_folder(picture: Path | None) -> None:
+    """Complain before the work, not after it."""
+    from likewise.errors import InputError
+
+    if picture is not None and not picture.parent.is_dir():
+        raise InputError(f"there is no folder {str(picture.parent)!r} for --picture: make it first, or name another")
