@@ -21,7 +21,7 @@ from benchmarks.measure import likewise, measured
 from benchmarks.run import RESULTS
 from benchmarks.suites import data_home
 
-NETWORKS = ("tutorial-dot", "tutorial-mlp", "dot-torch", "mlp", "neumf", "two-tower", "svdpp", "dlrm", "autorec")
+NETWORKS = ("tutorial-dot", "tutorial-mlp", "dot", "mlp", "neumf", "two-tower", "svdpp", "dlrm", "autorec")
 SPLITS = ("ml-100k random", "ml-100k time", "ml-1m random", "ml-1m time")
 WITH_TABLES = ("two-tower", "dlrm")
 PLACE = RESULTS / "networks.json"
