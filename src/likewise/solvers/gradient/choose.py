@@ -23,7 +23,7 @@ from likewise.solvers.inner import Inner, search
 log = logging.getLogger("likewise")
 
 SHARES = (0.18, 0.25, 0.35, 0.5, 0.7, 1.0)
-FIRST = 0.5
+FIRST = 0.35
 
 
 def chosen(model: Model, data: Dataset, run: Run, solver: Gradient) -> tuple[Gradient, list[str]]:
