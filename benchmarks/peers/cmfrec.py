@@ -1,4 +1,4 @@
-"""cmfrec: collective matrix factorisation by ALS with the settings of its README's benchmark; with the history as implicit features."""
+"""cmfrec: ALS with its defaults, with the settings of its README's benchmark, and with the history as implicit features."""
 
 from __future__ import annotations
 
@@ -28,4 +28,11 @@ def factorised(train: Table, seed: int, **settings):
 
 if __name__ == "__main__":
     als = {"method": "als", "k": 50, "lambda_": 0.05, "niter": 15, "scale_lam": True, "use_cg": False, "finalize_chol": False}
-    main("cmfrec", rating={"als": (factorised, als), "als-history": (factorised, {**als, "add_implicit_features": True})})
+    main(
+        "cmfrec",
+        rating={
+            "als": (factorised, {"method": "als"}),
+            "als-readme": (factorised, als),
+            "als-history": (factorised, {**als, "add_implicit_features": True}),
+        },
+    )
