@@ -1,7 +1,7 @@
 """What each re-ranking knob costs in hits and buys in what it is for: `python -m benchmarks.knobs DATA`.
 
 ML-100K, random 80/20 within each user, lists of ten by weighted ALS; genres from `u.item`, popularity and age from the training
-events. Writes `results/knobs.json`, and `results/knobs.png` if Matplotlib is there.
+events. Writes `results/knobs.json`.
 """
 
 from __future__ import annotations
@@ -57,7 +57,6 @@ def main(home: Path) -> None:
             print(json.dumps(rows[-1]))
     results = Path(__file__).parent / "results"
     (results / "knobs.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
-    draw(rows, results / "knobs.png")
 
 
 def genres(home: Path, data: Dataset) -> pl.Series:
@@ -82,23 +81,6 @@ def drift(lists: TopK, histories: Histories, kinds: CSR) -> float:
     """Mean total variation between the genres of a history and of its list."""
     shown = Histories(np.arange(len(lists) + 1, dtype=np.int64) * K, lists.items.reshape(-1))
     return float(np.abs(spread_of(histories, kinds) - spread_of(shown, kinds)).sum(1).mean() / 2)
-
-
-def draw(rows: list[dict[str, Any]], path: Path) -> None:
-    """NDCG against what each knob is for, one panel a knob."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        return
-    measures = {"diversity": "diversity", "popularity": "popularity", "novelty": "novelty", "calibration": "miscalibration"}
-    figure = Figure(figsize=(12, 3), layout="constrained")
-    for axes, (knob, measure) in zip(figure.subplots(1, 4), measures.items(), strict=True):
-        mine = [row for row in rows if row["knob"] == knob]
-        axes.plot([row[measure] for row in mine], [row["ndcg"] for row in mine], "o-")
-        for row in mine:
-            axes.annotate(f"{row['turn']:g}", (row[measure], row["ndcg"]), fontsize=7, xytext=(3, 3), textcoords="offset points")
-        axes.set(title=knob, xlabel=f"{measure}@{K}", ylabel=f"NDCG@{K}")
-    figure.savefig(path, dpi=120)
 
 
 if __name__ == "__main__":
