@@ -150,6 +150,10 @@ def test_tables_come_along(tmp_path):
     titles = pl.DataFrame({"item_id": range(40), "title": [f"t{n}" for n in range(40)]})
     data = lw.scan(write(tmp_path / "in", events()), tmp_path / "out", items=titles)
     assert data.kept.titles[3] == "t3"
+    assert lw.scan(tmp_path / "in", tmp_path / "out", items=titles).fingerprint == data.fingerprint
+    for other in (None, titles.with_columns(title=pl.lit("x"))):
+        with pytest.raises(ArtifactError, match="prepared in another way"):
+            lw.scan(tmp_path / "in", tmp_path / "out", items=other)
 
 
 # ---- bad input --------------------------------------------------------------------------------------------------------------------

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from likewise.data.shards.scatter import Scattering
 from likewise.data.shards.settle import Settling, Side, sides_of
 from likewise.data.shards.shards import Shards, open_shards
 from likewise.data.shards.source import Source
-from likewise.data.side import side_table
+from likewise.data.side import Entity, side_table
 from likewise.data.vocabulary import LARGEST
 from likewise.errors import ArtifactError, InputError
 
@@ -104,8 +105,10 @@ def scan(
     if range is not None:
         check_range(pl.Series([], dtype=pl.Float32), range)
     by = check_split(test, by, "timestamp" in found.taken)
-    side = {"item": None if items is None else side_table(items, "item"), "user": None if users is None else side_table(users, "user")}
+    given: tuple[tuple[Entity, Any], ...] = (("item", items), ("user", users))
+    side = {word: side_table(table, word) for word, table in given if table is not None}
     asked = {"files": found.described, "columns": dict(found.taken), "range": range, "test": test, "by": by, "seed": seed}
+    asked |= {"tables": {word: _digest(table) for word, table in side.items()}} if side else {}
     target = Path(folder).expanduser()
     there = _prepared_before(target, asked)
     if there is not None:
@@ -113,11 +116,13 @@ def scan(
     plan = _plan(found, test, by, seed)
     _check_room(target, len(found) * plan.record.itemsize)
     with _whole_or_nothing(target) as place:
-        _prepare(found, asked, plan, place, {n: t for n, t in side.items() if t is not None}, watch)
+        _prepare(found, asked, plan, place, side, watch)
     return open_shards(target, verify=False)
 
 
-def _prepare(source: Source, asked: dict[str, Any], plan: Plan, place: Path, tables: dict[str, pl.DataFrame], watch: Watch | None) -> None:
+def _prepare(
+    source: Source, asked: dict[str, Any], plan: Plan, place: Path, tables: Mapping[Entity, pl.DataFrame], watch: Watch | None
+) -> None:
     scattering = Scattering(plan, place, LARGEST)
     scattering.run(source, asked["range"], Progress("encoding", len(source), watch))
     users, items = sides_of(scattering)
@@ -176,6 +181,10 @@ def _prepared_before(target: Path, asked: dict[str, Any]) -> Shards | None:
     if not target.is_dir() or any(target.iterdir()):
         raise ArtifactError(f"{target} holds something that is no prepared data: give a new folder")
     return None
+
+
+def _digest(table: pl.DataFrame) -> str:
+    return hashlib.sha256(table.rechunk().write_ipc(None).getbuffer()).hexdigest()
 
 
 def _as_json(value: Any) -> Any:
