@@ -76,6 +76,11 @@ def split(data: Dataset, by: By | None = None, test: float = 0.1, seed: int = 0)
     >>> held_out.frame()["item_id"].to_list(), str(cold_ids(train, held_out).items.to_list())
     ([8, 9], '[8, 9]')
     """
+    if not isinstance(data, Dataset):
+        raise InputError(
+            f"only what read(...) gives can be split; got {type(data).__name__}: read it, "
+            "or hold events out where they are prepared, by scan(..., test=0.1)"
+        )
     if by is None:
         by = "time" if data.has_times else "random"
         log.info("split by %s: %s", by, "every event has a time" if by == "time" else "not every event has a time")
@@ -131,9 +136,8 @@ def held_out_events(data: Dataset, by: By, test: float = 0.1, seed: int = 0) -> 
 def _parts(data: Dataset, held_out: Mask) -> tuple[Dataset, Dataset]:
     n_test = int(held_out.sum())
     if n_test in (0, len(data)):
-        raise InputError(
-            f"the split leaves {'the test' if n_test == 0 else 'train'} empty: {n_test:,} of {len(data):,} events held out; change test="
-        )
+        empty = "the test" if n_test == 0 else "train"
+        raise InputError(f"the split leaves {empty} empty: {n_test:,} of {len(data):,} events held out; hold out another share")
     train, test = data.select(~held_out), data.select(held_out)
     return train, replace(test, report=test.report.with_notes(str(cold_ids(train, test))))
 

@@ -194,6 +194,8 @@ def fit_from(solver: Solver, model: Model, data: Dataset | Shards, run: Run) -> 
     """Fit in memory or from disk; InputError for a solver that needs all events at once."""
     if isinstance(data, Dataset):
         return solver.fit(model, data, run)
+    if data.part != "train":
+        raise InputError("these are the events held out, to be evaluated on: fit on the shards that hold them out")
     if not isinstance(solver, FromDisk):
         raise InputError(f"{type(solver).__name__} needs all events in memory: give it shards.resident(), or a preset such as 'dot'")
     return solver.fit_on_disk(model, data, run)

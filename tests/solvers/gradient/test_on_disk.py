@@ -223,6 +223,10 @@ def test_parts_that_do_not_belong(shards, tmp_path):
         lw.Recommender(DOT, kernel(epochs=1)).fit(shards, other.held_out)
     with pytest.raises(InputError, match="evaluate on the held_out of the shards it was fitted on"):
         rec.evaluate(other.held_out)
+    with pytest.raises(InputError, match="fit on the shards that hold them out"):
+        lw.Recommender(DOT, kernel(epochs=1)).fit(shards.held_out)
+    with pytest.raises(InputError, match="hold events out where they are prepared"):
+        lw.split(shards)
     with pytest.raises(InputError, match="no preset makes lists from shards"):
         lw.fit(other)
 
