@@ -47,13 +47,14 @@ class ShardBatches:
         if not done:
             seed = int(torch.randint(1 << 62, (1,), generator=generator, device=generator.device))
         order = np.random.default_rng(seed).permutation(len(self.steps))[done:]
-        for number, columns in zip(order, self.data.each(order), strict=True):
+        for before, (number, columns) in enumerate(zip(order, self.data.each(order), strict=True), done):
             rows = self._batch(columns, np.random.default_rng([seed, int(number)]).permutation(len(columns)))
             for start in range(0, len(rows), self.size):
                 last = start + self.size >= len(rows)
-                done += last
+                done = before + last
                 self.place, self.between = (seed, done % len(self.steps)), last and done < len(self.steps)
                 yield rows.at(slice(start, start + self.size))
+        self.place = seed, 0  # said again, since a shard without rows hands nothing out
 
     def _batch(self, columns: Columns, order: NDArray[np.int64]) -> Batch:
         def put(column: NDArray[np.generic]) -> torch.Tensor:

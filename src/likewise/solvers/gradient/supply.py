@@ -54,9 +54,9 @@ class Known:
         if not len(data):
             raise InputError("there is nothing to learn from: the training data has no rows")
         if isinstance(data, Shards):
-            limits = data.rating_range
-            ratings = None if limits is None else (*limits, data.mean)
-            return cls(data.kept.interactions, data.counts, len(data), data.weight, ratings, limits)
+            given = data.manifest["ratings"]
+            ratings = None if given is None else (float(given["low"]), float(given["high"]), data.mean)
+            return cls(data.kept.interactions, data.counts, len(data), data.weight, ratings, data.rating_range)
         events = data.interactions
         found, weights = events.ratings, events.weights
         told = None if found is None else (float(found.min()), float(found.max()), float(found.mean()))
