@@ -45,7 +45,7 @@ class Shown:
         kept = (rows >= 0) & events["user_id"].is_not_null().to_numpy()
         if days is not None:
             if not days > 0:
-                raise InputError(f"shown_days must be above 0, or None for everything; got {days}")
+                raise InputError(f"shown_days must be above 0; left out, all that was shown counts; got {days}")
             if times is None:
                 raise InputError("shown_days needs to know when: give the table of what was shown a column 'timestamp'")
             moment = time() if at is None else at
@@ -67,10 +67,14 @@ def seconds_of(at: Moment | None) -> float | None:
 
     >>> seconds_of("1970-01-02")
     86400.0
+    >>> seconds_of("1714586400")
+    1714586400.0
     """
     if at is None:
         return None
-    if isinstance(at, int | float | np.number) and not isinstance(at, bool):
+    if isinstance(at, str) and at.isdecimal() and len(at) > len("20240501"):
+        at = float(at)
+    if isinstance(at, int | float | np.number) and not isinstance(at, bool) and np.isfinite(at):
         return float(at)
     try:
         moment = datetime.fromisoformat(at) if isinstance(at, str) else at

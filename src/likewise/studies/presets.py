@@ -116,7 +116,7 @@ def _settings(tables: Mapping[str, Any], part: str, preset: str) -> Any:
         if key not in known:
             close = get_close_matches(key, known, 1)
             hint = f"; did you mean {close[0]!r}?" if close else ""
-            raise InputError(f"{part} {table['name']!r} has no setting {key!r}; it has: {', '.join(known)}{hint}")
+            raise InputError(f"{part} {table['name']!r} has no setting {key!r}; it has: {', '.join(known) or 'none'}{hint}")
     try:
         return kind(**given)
     except TypeError as error:

@@ -111,7 +111,9 @@ def _footer(file: Path) -> pq.ParquetFile:
 
 def _damaged(file: Path, problem: Exception) -> InputError:
     reason = str(problem).strip().splitlines()[0]
-    return InputError(f"{file} is no whole Parquet file ({reason}): write it again; other formats are read by read(...)")
+    return InputError(
+        f"{file} is no whole Parquet file ({reason}): write it again, or make it of text by polars.scan_csv(...).sink_parquet(...)"
+    )
 
 
 def _check_same(first: Path, wanted: pa.Schema, file: Path, found: pa.Schema, taken: Mapping[str, str]) -> None:
