@@ -45,3 +45,17 @@ def test_nothing_is_held_out(events: str, tmp_path: Path) -> None:
     for line in (["fit", "prepared", "--valid", "prepared", "--out", "m"], ["fit", "prepared", "--preset", "ease", "--out", "m"]):
         done = CliRunner().invoke(app, [str(tmp_path / word) if word in ("prepared", "m") else word for word in line])
         assert isinstance(done.exception, InputError) and "\n" not in str(done.exception)
+
+
+def test_folders(events: str, tmp_path: Path) -> None:
+    """One of Parquet files is read whole; one of prepared events is no table."""
+    folder = Path(events).parent
+    assert told("data", folder)["events"] == told("data", events)["events"]
+    told("prepare", folder, "--out", tmp_path / "prepared")
+    for line in (
+        ["data", "prepared"],
+        ["bench", "prepared", "--test", "prepared", "--preset", "bias"],
+        ["prepare", "prepared", "--out", "x"],
+    ):
+        done = CliRunner().invoke(app, [str(tmp_path / word) if word in ("prepared", "x") else word for word in line])
+        assert isinstance(done.exception, InputError) and "holds prepared events" in str(done.exception)

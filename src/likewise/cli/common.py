@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from likewise.recommender import Recommender
     from likewise.solvers.base import Event
 
-Train = Annotated[str, typer.Argument(metavar="TRAIN", help="Ratings: a file, Parquet glob, MovieLens or prepared folder, database URL.")]
+Train = Annotated[
+    str, typer.Argument(metavar="TRAIN", help="Ratings: a file, a glob or folder of Parquet files, a MovieLens folder, a database URL.")
+]
 Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A folder that `likewise fit --out` or rec.save() wrote.")]
 UserColumn = Annotated[str | None, typer.Option("--user", help="Column of the user id, where its name is not recognised.")]
 ItemColumn = Annotated[str | None, typer.Option("--item", help="Column of the item id.")]
@@ -47,11 +49,11 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def read_data(source: str, **options: Any) -> Dataset:
-    """The data set that the options describe; "sample", "100k", "1m" and a folder are MovieLens with all its tables."""
-    from likewise.data.movielens import load_movielens
+    """The data set that the options describe; "sample", "100k", "1m" and a folder of MovieLens come with all its tables."""
+    from likewise.data.movielens import RATINGS, load_movielens
     from likewise.data.readers import read
 
-    if source in ("sample", "100k", "1m") or Path(source).is_dir():
+    if source in ("sample", "100k", "1m") or any((Path(source) / name).is_file() for name in RATINGS):
         return load_movielens(None if source == "sample" else source, options.get("context") or ())
     for column in ("rating", "timestamp", "weight"):
         if options.get(column) == "none":

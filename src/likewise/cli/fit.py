@@ -19,6 +19,13 @@ SHARDED = "dot-sharded"
 Starts = Annotated[
     list[Path] | None, typer.Option("--start", help="A saved model to begin from; twice for a dot product and an mlp, NeuMF's halves.")
 ]
+Events = Annotated[
+    str,
+    typer.Argument(
+        metavar="TRAIN",
+        help="Ratings: a file, a glob or folder of Parquet files, a MovieLens folder, what `likewise prepare` made, a database URL.",
+    ),
+]
 Every = Annotated[
     int | None, typer.Option("--checkpoint-every", help="With --engine torchrec: steps between checkpoints; one an epoch if left out.")
 ]
@@ -31,7 +38,7 @@ Plan = Annotated[
 
 
 def fit(
-    train: common.Train,
+    train: Events,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder to save the model in.")],
     preset: common.PresetName = None,
     user: common.UserColumn = None,

@@ -13,6 +13,7 @@ from typing import Any
 import polars as pl
 
 from likewise.data.frames import is_frame, to_polars
+from likewise.data.shards.manifest import MANIFEST
 from likewise.data.text import read_text
 from likewise.errors import InputError
 
@@ -57,6 +58,10 @@ def find_files(source: str | Path) -> list[Path]:
     if path.is_file():
         return [path]
     if path.is_dir():
+        if (path / MANIFEST).is_file():
+            raise InputError(
+                f"{source} holds prepared events, which fit and evaluate alone take (open_shards): name the files they came from"
+            )
         found = sorted(path.rglob("*.parquet"))
         if not found:
             raise InputError(f"the folder {source} holds no Parquet files: name a file, or use load_movielens for a MovieLens folder")
