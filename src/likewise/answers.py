@@ -147,7 +147,11 @@ class Answers:
 
     def shown(self, table: Any, at: Moment | None = None, days: float | None = None) -> Shown | None:
         """What people were shown, from a table of user and item (id or title), in the days before `at`; None for no table."""
-        return None if table is None else Shown.of(self.titles_to_ids(pairs_frame(to_polars(table))), self.data.items, seconds_of(at), days)
+        if table is None:
+            if days is not None:
+                raise InputError(f"shown_days={days:g} goes with shown=..., the table of what was shown")
+            return None
+        return Shown.of(self.titles_to_ids(pairs_frame(to_polars(table))), self.data.items, seconds_of(at), days)
 
     def predictions(self, pairs: pl.DataFrame, cold: Cold) -> pl.DataFrame:
         """Columns `score` (the response) and `source` for each pair."""
@@ -205,6 +209,8 @@ class Answers:
         """Lists of many users to a Parquet file, a block at a time; written beside it and renamed when whole."""
         import pyarrow.parquet as pq
 
+        if path.suffix in (".csv", ".tsv", ".txt", ".json", ".jsonl"):
+            raise InputError(f"lists are written as Parquet, and {path.name} is named otherwise: name it {path.stem}.parquet")
         temporary = path.with_name(f".{path.name}.tmp")
         ids = values if isinstance(values, pl.Series) else pl.Series(list(values))
         writer = None

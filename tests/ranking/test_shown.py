@@ -30,12 +30,12 @@ def listed(frame, user):
 
 def test_a_time_is_read_however_it_is_written():
     day = 19_844 * DAY
-    for at in (day, float(day), "2024-05-01", date(2024, 5, 1), datetime(2024, 5, 1), "2024-05-01T00:00Z"):
+    for at in (day, float(day), "2024-05-01", date(2024, 5, 1), datetime(2024, 5, 1), "2024-05-01T00:00Z", f"{day}"):
         assert seconds_of(at) == day
     assert seconds_of(datetime(2024, 5, 1, tzinfo=UTC)) == day
     assert seconds_of(datetime(2024, 5, 1, 2, tzinfo=timezone(timedelta(hours=2)))) == day
     assert seconds_of(None) is None
-    for wrong in ("tomorrow", True, [1]):
+    for wrong in ("tomorrow", "2024", True, [1], float("nan"), float("inf")):
         with pytest.raises(InputError, match="a time is a date"):
             seconds_of(wrong)
 
@@ -68,6 +68,8 @@ def test_bad_tables_of_what_was_shown(rec):
         rec.recommend(1, shown=pl.DataFrame({"user_id": [1], "item_id": ["a"]}), shown_days=1)
     with pytest.raises(InputError, match="above 0"):
         rec.recommend(1, shown=pl.DataFrame({"user_id": [1], "item_id": ["a"], "timestamp": [1]}), shown_days=0)
+    with pytest.raises(InputError, match="goes with shown="):
+        rec.recommend(1, shown_days=1)
     with pytest.raises(InputError, match="no column for the item"):
         rec.recommend(1, shown=pl.DataFrame({"user_id": [1]}))
     nothing = Shown.of(pl.DataFrame({"user_id": [5], "item_id": ["unheard of"]}), rec.data.items, None, None)

@@ -25,21 +25,27 @@ PAIRS = 65_536
 
 
 def evaluate_on_disk(
-    model: FittedModel[Any], held: Shards, protocol: Protocol | None = None, *, name: str = "model", asked: Asked | None = None
+    model: FittedModel[Any],
+    train: Dataset,
+    held: Shards,
+    protocol: Protocol | None = None,
+    *,
+    name: str = "model",
+    asked: Asked | None = None,
 ) -> Evaluation:
     """Evaluate a model on the held-out part of the shards it was trained on.
 
     RMSE and MAE are over all held-out events, read a shard ahead; their intervals are over groups of people. Everything else is over
-    some people drawn at random, whose lists are made of the whole catalogue: over all of them where they are few.
+    some people drawn at random, whose lists are made of the whole catalogue: over all of them where they are few. `train` is what the
+    model keeps of the shards, over the same ids.
 
     Raises InputError for shards that are not held out, or are not of this model's rows.
     """
     if held.part != "test":
         raise InputError("these shards are what the model learned from: evaluate on data.held_out")
-    if (model.n_users, model.n_items) != (held.n_users, held.n_items):
+    if train.users != held.users or train.items != held.items:
         raise InputError(
-            f"the model has {model.n_users:,} x {model.n_items:,} rows and the shards {held.n_users:,} x {held.n_items:,}: "
-            "evaluate on the held_out of the shards it was fitted on"
+            "the model was fitted on other ids than these shards hold: evaluate on the held_out of the shards it was fitted on"
         )
     asked = asked or Asked()
     rated = held.explicit and (rates(model) if asked.ratings is None else asked.ratings)

@@ -96,5 +96,5 @@ def judged(
     how = named_protocol(protocol) if isinstance(protocol, str) else protocol
     asked = Asked(lists=lists)
     if isinstance(test, Shards):
-        return alone(evaluate_on_disk(model, test, how, name=name, asked=asked))
+        return alone(evaluate_on_disk(model, train, test, how, name=name, asked=asked))
     return beside_baselines(model, train, test, how, name=name, seconds=seconds, asked=asked, baselines=baselines)

@@ -175,7 +175,7 @@ def evaluate_saved(rec: Recommender, test: str, protocol: str = "full", lists: b
         held = open_shards(test).held_out
         if held is None:
             raise InputError(f"{test} was prepared without a test part: prepare it with --test 0.1, say")
-        return evaluate_on_disk(rec.fitted, held, named_protocol(protocol), name=name, asked=asked)
+        return evaluate_on_disk(rec.fitted, rec.data, held, named_protocol(protocol), name=name, asked=asked)
     rows = read_pairs(test, tuple(rec.data.contexts), named=columns)
     return evaluate(
         rec.fitted,

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import numpy as np
+import polars as pl
 import pytest
 
 import likewise as lw
@@ -223,6 +224,12 @@ def test_parts_that_do_not_belong(shards, tmp_path):
         lw.Recommender(DOT, kernel(epochs=1)).fit(shards, other.held_out)
     with pytest.raises(InputError, match="evaluate on the held_out of the shards it was fitted on"):
         rec.evaluate(other.held_out)
+    shifted = shards.resident().frame().with_columns(pl.col("user_id") + 1)
+    shifted.write_parquet(tmp_path / "shifted.parquet")
+    alike = lw.scan(tmp_path / "shifted.parquet", tmp_path / "alike", test=0.2, by="random")
+    assert (alike.n_users, alike.n_items) == (shards.n_users, shards.n_items)
+    with pytest.raises(InputError, match="fitted on other ids"):
+        rec.evaluate(alike.held_out)
     with pytest.raises(InputError, match="fit on the shards that hold them out"):
         lw.Recommender(DOT, kernel(epochs=1)).fit(shards.held_out)
     with pytest.raises(InputError, match="hold events out where they are prepared"):
