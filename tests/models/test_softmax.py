@@ -113,7 +113,7 @@ def test_balance_weighs_people_and_refuses_items(data):
     weighing = Weighing.of(data.interactions, 0.5, 0.3, 1.0)
     likes = np.repeat(weighing.each(data.interactions.by_user.counts), data.interactions.by_user.counts)
     assert likes.mean() == pytest.approx(1.0)
-    np.testing.assert_allclose(weighing.ridge(np.array([1.0, 50.0]), 12.0), 0.3 * 12)
+    np.testing.assert_allclose(weighing.of_items(np.array([1.0, 50.0])), 0.3 * weighing.usual_item)
     with pytest.raises(InputError, match="balances people alone"):
         replace(SOLVER, balance=Balance(items=0.5)).fit(lw.Dot(2), data, Run())
 
@@ -139,3 +139,18 @@ def test_the_penalty_is_chosen_on_an_inner_split(data):
     assert 0.2 * 0.5 < fit.model.weighing.l2 < 1.1
     with pytest.raises(InputError, match=r"penalty\.choose is for loss 'softmax'"):
         replace(solver, loss="bpr", balance=None).fit(lw.Dot(2), data, Run())
+
+
+def test_people_found_anew_are_where_folding_in_puts_them_and_held_more(data, fitted):
+    solver = replace(SOLVER, epochs=30, penalty=Penalty(l2=0.3, power=1.0, bias=0.0, people=3.0))
+    model = solver.fit(lw.Dot(4, output="free"), data, Run(device="cpu")).model
+    everybody = np.arange(80, dtype=np.int32)
+    np.testing.assert_allclose(model.fold_in(data.interactions.by_user), model.people(everybody), atol=1e-5)
+    np.testing.assert_allclose(
+        model.weighing.of_people(np.array([4.0]) * model.weighing.usual_user), 3 * 0.3 * model.weighing.usual_user * 2
+    )
+    assert (model.user_factors**2).sum() < (fitted.user_factors**2).sum()
+    again = FittedSoftmax.from_state(model.config, model.state())
+    assert again.weighing == model.weighing
+    with pytest.raises(InputError, match=r"penalty\.people is for loss 'softmax'"):
+        replace(solver, loss="bpr", balance=None)

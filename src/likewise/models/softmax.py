@@ -7,6 +7,9 @@ A person new is the optimum of the training loss with the items fixed, and there
     p_u = 1 / ridge * sum over likes j of w_j (q_j - mean of q under the person's chances)
 
 so reasons add up: each like puts a known share into every score. Someone without likes gets the mean vector.
+
+Rows learned beside the items explain the very likes that shaped these, and trust them too far. With `Weighing.people` everybody is
+found anew after training and held more, the likes of a long history by their root: what a list needs is what comes next.
 """
 
 from __future__ import annotations
@@ -49,6 +52,8 @@ class Weighing:
         Mean weight of the likes of a person, of an item.
     temperature : float
         What training divided scores by; the scores here are divided already.
+    people : float
+        Above 0, people are found after training under people * l2 * usual * (weight of their likes / usual) ^ 0.5 instead.
     """
 
     users: float
@@ -58,27 +63,40 @@ class Weighing:
     usual_user: float
     usual_item: float
     temperature: float = 1.0
+    people: float = 0.0
 
     @classmethod
-    def of(cls, data: Interactions, users: float, l2: float, power: float, temperature: float = 1.0) -> Self:
+    def of(cls, data: Interactions, users: float, l2: float, power: float, temperature: float = 1.0, people: float = 0.0) -> Self:
         """Likes that weigh one on average; both sides' vectors are divided by the root of the temperature, so penalties grow by it."""
         lengths = data.by_user.counts[data.by_user.counts > 0].astype(np.float64)
         events = max(len(data), 1)
         scale = events / max(float((lengths ** (1 - users)).sum()), 1e-12)
         usual = events / max(len(lengths), 1), events / max(int((data.by_item.counts > 0).sum()), 1)
-        return cls(users, scale, l2 * temperature, power, *usual, temperature)
+        return cls(users, scale, l2 * temperature, power, *usual, temperature, people)
 
     def each(self, lengths: NDArray[np.integer] | Floats) -> NDArray[np.float64]:
         """What a like counts in histories of these lengths."""
         return np.asarray(self.scale * np.maximum(lengths, 1.0) ** -self.users, np.float64)
 
-    def ridge(self, mass: NDArray[np.float64], usual: float) -> Floats:
-        """The penalty of rows by the weight of their likes."""
-        return np.asarray(self.l2 * usual * np.maximum(mass / max(usual, 1e-12), 1e-6) ** (1 - self.power), np.float32)
+    @property
+    def held(self) -> tuple[float, float]:
+        """(power, times l2) of the penalty of people."""
+        return (0.5, self.people) if self.people else (self.power, 1.0)
+
+    def of_people(self, mass: NDArray[np.float64]) -> Floats:
+        """The penalty of people by the weight of their likes."""
+        return self._ridge(mass, self.usual_user, *self.held)
+
+    def of_items(self, mass: NDArray[np.float64]) -> Floats:
+        """The penalty of items by the weight of their likes."""
+        return self._ridge(mass, self.usual_item, self.power, 1.0)
+
+    def _ridge(self, mass: NDArray[np.float64], usual: float, power: float, times: float) -> Floats:
+        return np.asarray(times * self.l2 * usual * np.maximum(mass / max(usual, 1e-12), 1e-6) ** (1 - power), np.float32)
 
     def state(self) -> NDArray[np.float64]:
         """As an array."""
-        return np.array([self.users, self.scale, self.l2, self.power, self.usual_user, self.usual_item, self.temperature])
+        return np.array([self.users, self.scale, self.l2, self.power, self.usual_user, self.usual_item, self.temperature, self.people])
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +135,8 @@ class FittedSoftmax(FittedModel[Floats]):
         if weighing.l2 == 0:  # nothing held the rows: how far they spread stands in
             spread = max(float((users[liked] ** 2).mean()) if liked.any() else 1.0, 1e-6)
             weighing = replace(weighing, l2=1 / (spread * weighing.usual_user), power=1.0)
-        return cls(config, users, item_factors, item_bias, usual, lengths.astype(np.float32), weighing)
+        fitted = cls(config, users, item_factors, item_bias, usual, lengths.astype(np.float32), weighing)
+        return fitted._anew(data.by_user) if weighing.people else fitted
 
     @property
     def n_users(self) -> int:
@@ -170,7 +189,7 @@ class FittedSoftmax(FittedModel[Floats]):
         each = self.weighing.each(self.lengths)
         likes = _weighted(histories, lambda known: each[known.rows])
         design = _with_one(self.user_factors)
-        ridge = np.repeat(self.weighing.ridge(_sums(likes), self.weighing.usual_item)[:, None], design.shape[1], 1)
+        ridge = np.repeat(self.weighing.of_items(_sums(likes))[:, None], design.shape[1], 1)
         ridge[:, -1] = BIAS_RIDGE
         centre = np.zeros(design.shape[1], np.float32)
         centre[-1] = self.item_bias.mean() if self.n_items else 0.0
@@ -205,10 +224,16 @@ class FittedSoftmax(FittedModel[Floats]):
         check_rows(items, self.n_items, "items")
         return np.where((items >= 0)[:, None], self.item_vectors[items], np.append(np.zeros_like(self.usual), self.item_bias.mean()))
 
+    def _anew(self, histories: Histories) -> Self:
+        """With everybody found from their own likes; their mean vector with them."""
+        users, liked = self._folded(histories), histories.counts > 0
+        usual = users[liked].mean(0, dtype=np.float64).astype(np.float32) if liked.any() else self.usual
+        return replace(self, user_factors=np.where(liked[:, None], users, usual).astype(np.float32), usual=usual)
+
     def _folded(self, histories: Histories) -> Floats:
         """The optimum of each row for its likes, [row, factor]; the mean vector for those without."""
         likes = self._likes(histories)
-        ridge = np.repeat(self.weighing.ridge(_sums(likes), self.weighing.usual_user)[:, None], len(self.usual), 1)
+        ridge = np.repeat(self.weighing.of_people(_sums(likes))[:, None], len(self.usual), 1)
         rows = best_rows(
             lambda some: (Choices(_dense(likes, some, self.n_items)), self.item_bias), self.item_factors, ridge, np.zeros_like(self.usual)
         )
@@ -226,9 +251,7 @@ class FittedSoftmax(FittedModel[Floats]):
         if len(likes.rows):
             chance = softmax(person[None] @ self.item_vectors.T)[0]
             away = self.item_factors[likes.rows] - chance @ self.item_factors
-            taste[history.rows >= 0] = (
-                np.asarray(likes.weights) * (away @ vector) / float(self.weighing.ridge(_sums(likes), self.weighing.usual_user)[0])
-            )
+            taste[history.rows >= 0] = np.asarray(likes.weights) * (away @ vector) / float(self.weighing.of_people(_sums(likes))[0])
         return taste
 
     @property

@@ -75,7 +75,8 @@ def fold_softmax(g: Graph, model: FittedSoftmax, told: Entries) -> Value:
     weighing = model.weighing
     mass = told.count.most(1.0).to(np.float64) ** (1.0 - weighing.users) * weighing.scale
     each = mass / told.count.most(1.0).to(np.float64)
-    ridge = (mass / weighing.usual_user) ** (1.0 - weighing.power) * (weighing.l2 * weighing.usual_user)
+    power, times = weighing.held
+    ridge = (mass / weighing.usual_user) ** (1.0 - power) * (times * weighing.l2 * weighing.usual_user)
     items, bias = g.constant(model.item_factors.astype(np.float64)), g.constant(model.item_bias.astype(np.float64))
     wanted = (items.take(told.rows) * (told.worth.to(np.float64) * each).shaped(-1, 1)).sum(0)
     across = items.turned(1, 0)

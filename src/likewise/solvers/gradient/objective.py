@@ -56,7 +56,7 @@ def _weighing(data: Dataset, solver: Gradient) -> Weighing:
     if balance is not None and balance.items:
         raise InputError(f"loss 'softmax' balances people alone: set balance.items to 0; it is {balance.items:g}")
     users = 0.0 if balance is None else balance.users
-    return Weighing.of(data.interactions, users, penalty.l2, penalty.power, solver.loss.temperature)
+    return Weighing.of(data.interactions, users, penalty.l2, penalty.power, solver.loss.temperature, penalty.people)
 
 
 def _levels(ratings: Floats, loss: Loss) -> Floats:

@@ -137,6 +137,8 @@ class Penalty:
     power : a row seen n times is held by l2 * (n / mean n)^-power at each event: with 0 all alike at each event, with 1 all alike in
         an epoch.
     choose : under loss "softmax", l2 is chosen on an inner split of the training data instead.
+    people : under loss "softmax" of `Dot`, everybody is found anew after training with the items fixed, held by this times l2, growing
+        with the root of their likes; 0 leaves people as trained.
     bias : share of l2 and l1 that biases get; levels need less holding than tastes. The loop's alone.
     clip : longest gradient of all weights together; 0 for none.
     """
@@ -147,8 +149,10 @@ class Penalty:
     bias: float = 1.0
     clip: float = 0.0
     choose: bool = False
+    people: float = 0.0
 
     def __post_init__(self) -> None:
+        at_least("penalty.people", self.people, 0)
         at_least("penalty.l2", self.l2, 0)
         at_least("penalty.l1", self.l1, 0)
         at_least("penalty.power", self.power, 0)
@@ -227,6 +231,8 @@ class Gradient(Solver, FromDisk):
         ):
             if getattr(self, part) is not None:
                 self._become(part, _plain(part, getattr(self, part), kind))
+        if self.penalty.people and self.loss.name != "softmax":
+            raise InputError(f"penalty.people is for loss 'softmax'; under {self.loss.name!r} leave it at 0")
         for part in ("period", "warmup"):
             if (length := getattr(self.schedule, part, 0)) > self.epochs:
                 raise InputError(f"schedule.{part} must not be longer than training; it is {length} of {self.epochs} epochs: lower it")
