@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Callable
 from importlib import metadata
@@ -32,6 +33,7 @@ def check(version_of: Callable[[str], str | None] | None = None) -> None:
 def load() -> None:
     """Import torchrec, its chatter left out; LikewiseError in one line where it does not load."""
     check()
+    logging.getLogger("torch.fx._symbolic_trace").addFilter(_worth_telling)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -40,6 +42,11 @@ def load() -> None:
     except (ImportError, OSError, RuntimeError, AttributeError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
         raise LikewiseError(f"engine 'torchrec': torchrec does not load here: {reason}; {REMEDY}") from error
+
+
+def _worth_telling(record: logging.LogRecord) -> bool:
+    """Torch's advice to whoever wrote TorchRec's look-up is none to whoever runs it."""
+    return "is_fx_tracing" not in record.getMessage()
 
 
 def _installed(name: str) -> str | None:
