@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -23,3 +24,9 @@ def data_home() -> Path:
     if not folder.is_dir():
         pytest.skip(f"LIKEWISE_DATA names no folder: {named}")
     return folder
+
+
+@pytest.fixture
+def polars_answers(monkeypatch):
+    """Answers come as Polars frames, though an earlier test may have imported pandas."""
+    monkeypatch.delitem(sys.modules, "pandas", raising=False)

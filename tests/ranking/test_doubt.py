@@ -10,6 +10,8 @@ import likewise as lw
 from likewise.errors import InputError
 from likewise.ranking.doubt import POOL
 
+pytestmark = pytest.mark.usefixtures("polars_answers")
+
 
 @pytest.fixture(scope="module")
 def rec() -> lw.Recommender:

@@ -12,6 +12,8 @@ from likewise.ranking.shown import Shown, seconds_of
 
 DAY = 86_400
 
+pytestmark = pytest.mark.usefixtures("polars_answers")
+
 
 @pytest.fixture(scope="module")
 def rec():
