@@ -56,4 +56,5 @@ def _accuracy(result: dict[str, Any], figure: str, sign: int, where: str) -> lis
     gap = best.get("first_against_it")
     told = f"{gap['difference']:+.4f} ({gap['low']:+.4f} to {gap['high']:+.4f}), {gap['verdict']}" if gap else ""
     mine, other = (f"{one['name'].removeprefix('likewise ')} {one['median'][figure]:.4f}" for one in (ours, best))
-    return [[f"{figure.upper()}, {where}", f"**{mine}**", other, told]]
+    ahead = sign * ours["median"][figure] < sign * best["median"][figure]
+    return [[f"{figure.upper()}, {where}", f"**{mine}**" if ahead else mine, other if ahead else f"**{other}**", told]]
