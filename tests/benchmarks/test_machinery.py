@@ -196,7 +196,7 @@ def test_the_tables_say_what_the_results_say(tmp_path):
         "contenders": [
             {"name": "likewise dot", "kind": "preset", "median": {"rmse": 0.915}},
             {"name": "slower mf", "kind": "peer", "median": {"rmse": 0.95}, "first_against_it": {}},
-            {"name": "cornac mf", "kind": "peer", "median": {"rmse": 0.927}, "first_against_it": gap},
+            {"name": "cornac mf", "kind": "peer", "median": {"rmse": 0.927}, "ratio_to": "likewise dot", "first_against_it": gap},
             {"name": "broken", "kind": "peer", "problem": "no wheel"},
         ]
     }
