@@ -209,8 +209,7 @@ class Answers:
         """Lists of many users to a Parquet file, a block at a time; written beside it and renamed when whole."""
         import pyarrow.parquet as pq
 
-        if path.suffix in (".csv", ".tsv", ".txt", ".json", ".jsonl"):
-            raise InputError(f"lists are written as Parquet, and {path.name} is named otherwise: name it {path.stem}.parquet")
+        check_lists_path(path)
         temporary = path.with_name(f".{path.name}.tmp")
         ids = values if isinstance(values, pl.Series) else pl.Series(list(values))
         writer = None
@@ -308,6 +307,12 @@ class Answers:
         rows = self.titles.rows(pairs["item_id"])
         ids = self.data.items.take(rows)
         return pairs.with_columns(ids.alias("item_id") if ids.dtype != pl.String else pl.coalesce(ids.alias("item_id"), pl.col("item_id")))
+
+
+def check_lists_path(path: Path) -> None:
+    """Refuse a name that promises another format than lists are written in."""
+    if path.suffix in (".csv", ".tsv", ".txt", ".json", ".jsonl"):
+        raise InputError(f"lists are written as Parquet, and {path.name} is named otherwise: name it {path.stem}.parquet")
 
 
 def seen_items(data: Dataset, users: Rows) -> CSR:

@@ -41,11 +41,11 @@ def compare(
     from likewise.evaluation.protocol import protocol as named_protocol
     from likewise.studies.compare import compare as compare_presets, repeated
 
-    _check_folder(picture)
+    names = [word for name in presets.split(",") if (word := name.strip())]
+    _check(names, picture)
     columns: dict[str, Any] = {"user": user, "item": item, "rating": rating, "timestamp": timestamp, "weight": weight}
     columns |= {"delimiter": delimiter, "context": tuple(context or ())}
     data = common.read_data(train, **columns, items=items, users=users, tags=tags)
-    names = [word for name in presets.split(",") if (word := name.strip())]
     if repeats > 1:
         if test is not None:
             raise InputError("--repeats splits TRAIN itself, so it cannot be given with --test")
@@ -63,9 +63,12 @@ def compare(
     typer.echo(found.json if as_json else repr(found))
 
 
-def _check_folder(picture: Path | None) -> None:
+def _check(presets: list[str], picture: Path | None) -> None:
     """Complain before the work, not after it."""
     from likewise.errors import InputError
+    from likewise.studies.presets import load_preset
 
+    for name in presets:
+        load_preset(name)
     if picture is not None and not picture.parent.is_dir():
         raise InputError(f"there is no folder {str(picture.parent)!r} for --picture: make it first, or name another")

@@ -22,6 +22,10 @@ def recommend(
     at: Annotated[str | None, typer.Option("--at", help="When the lists are shown, such as 2024-05-01T18:00; now if left out.")] = None,
     shown: Annotated[Path | None, typer.Option("--shown", help="Table of user and item: what was shown lately, left out.")] = None,
     shown_days: Annotated[float | None, typer.Option("--shown-days", help="Of it, only the last so many days.")] = None,
+    rank_by: Annotated[
+        str, typer.Option("--rank-by", help="mean; of a posterior also lower (a deviation below it) or sample (Thompson sampling).")
+    ] = "mean",
+    seed: Annotated[int | None, typer.Option("--seed", help="Of --rank-by sample: the same seed gives the same lists.")] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Write the lists to this Parquet file.")] = None,
     as_json: common.AsJson = False,
 ) -> None:
@@ -33,7 +37,8 @@ def recommend(
     values = users or rec.data.users.ids
     table = None if shown is None else read_pairs(str(shown))
     filters = rec.answers.filters(where, at=at)
-    ask = ListRequest(k, filters, not seen, cold, shown=rec.answers.shown(table, at, shown_days))  # type: ignore[arg-type]
+    lately = rec.answers.shown(table, at, shown_days)
+    ask = ListRequest(k, filters, not seen, cold, shown=lately, rank_by=rank_by, seed=seed)  # type: ignore[arg-type]
     if out is not None:
         rec.answers.write_lists(values, ask, out)
         typer.echo(f"lists of {len(values):,} users written to {out}")

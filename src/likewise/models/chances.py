@@ -57,7 +57,7 @@ class Choices:
 
 @dataclass(frozen=True, eq=False)
 class Takers:
-    """Who took an item and who left it: loss = sum of mass * log(1 + exp(logit)) - wanted * logit.
+    """Who took an item and who left it: loss = sum of (mass + wanted) * log(1 + exp(logit)) - wanted * logit.
 
     Logits are the new item's score less the log of what all others' scores sum to.
 
@@ -65,7 +65,7 @@ class Takers:
     ----------
     wanted : float32 [row, other]
     mass : float32 [other]
-        Weight of each person's choices.
+        Weight of each person's choices of other items.
     """
 
     wanted: Floats

@@ -39,6 +39,10 @@ def check_rank_by(rank_by: str, filters: Filters, rerank: Rerank | None) -> None
 
 def rank_by_lower(model: FittedModel[Any], people: Floats, k: int, exclude: CSR | None, filters: Filters) -> TopK:
     """The k best by mean less one standard deviation, among the `POOL` best by the mean; scores are these lower bounds."""
+    if not model.n_draws:
+        raise InputError(
+            f"rank_by='lower' needs a posterior to know how unsure it is; {type(model).__name__} gives a point: fit Dot by Gibbs"
+        )
     lists = rank_model(model, people, max(k, POOL), exclude, filters.allowed)
     sd = np.asarray(Rerank(exploration=1.0).unsure(model, people, lists))
     bounds = np.where(lists.items >= 0, lists.scores - sd, -np.inf).astype(np.float32)

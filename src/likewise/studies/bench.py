@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from likewise.answers import check_lists_path
 from likewise.data.columns import Named
 from likewise.data.dataset import Dataset
 from likewise.data.duplicates import Duplicates
@@ -80,6 +81,8 @@ def bench(
     """
     if protocol not in PROTOCOLS:
         raise InputError(f"protocol must be one of {', '.join(PROTOCOLS)}; got {protocol!r}")
+    if lists is not None:
+        check_lists_path(lists)
     train = read_train(files)
     rows = read_pairs(files.test, files.context, delimiter=files.delimiter, named=files.columns)
     rec = fit(train, preset, seed=seed, changes=changes, watch=watch)

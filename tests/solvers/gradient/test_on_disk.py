@@ -212,6 +212,12 @@ def test_what_needs_everything_in_memory_is_refused(shards, model, solver, messa
         lw.Recommender(model, solver).fit(shards)
 
 
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_events_that_are_learned_from_cannot_watch(shards, solver):
+    with pytest.raises(InputError, match=r"cannot watch the learning: give valid=data\.held_out"):
+        SOLVERS[solver](epochs=1).fit_on_disk(DOT, shards, Run(valid=shards))
+
+
 def test_parts_that_do_not_belong(shards, tmp_path):
     rec = lw.Recommender(DOT, kernel(epochs=1)).fit(shards)
     with pytest.raises(InputError, match=r"evaluate on data.held_out"):

@@ -159,7 +159,8 @@ def supply_for(data: Dataset | Shards, likes: bool, negatives: bool, row_bytes: 
 def watched(data: Dataset | Shards, valid: Dataset | Shards, lists: bool) -> tuple[Interactions, Interactions]:
     """Validation rows over the training rows, and what their users had in training.
 
-    Where events stay on disk these are a random sample of the rows or, to judge lists, all rows of some users.
+    Where events stay on disk these are a random sample of the rows or, to judge lists, all rows of some users. Raises InputError for
+    shards of another preparation, and for those that are learned from.
     """
     if isinstance(data, Dataset):
         if isinstance(valid, Shards):
@@ -169,6 +170,8 @@ def watched(data: Dataset | Shards, valid: Dataset | Shards, lists: bool) -> tup
         return valid.over(data.dataset([], False)).interactions, data.kept.interactions
     if valid.users != data.users or valid.items != data.items:
         raise InputError("the shards to watch were prepared apart from those to learn from: give valid=data.held_out")
+    if valid.part == "train":
+        raise InputError("events that are learned from cannot watch the learning: give valid=data.held_out")
     if lists:
         train, held = data.people(WATCHED_PEOPLE)
         return held, train

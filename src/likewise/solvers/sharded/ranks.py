@@ -15,8 +15,8 @@ from torch._C._distributed_c10d import HashStore, PrefixStore, TCPStore
 from likewise.errors import LikewiseError
 from likewise.solvers.gradient.device import device_of
 
-LOST = ("connection", "gloo", "nccl", "socket", "peer", "store", "broken pipe", "timed out", "timeout")
-"""Words of the errors that a collective raises when the other side has gone."""
+LOST = ("gloo", "nccl", "connection closed", "connection reset", "connection refused", "broken pipe")
+"""Words of the plain errors that a collective raises when the other side has gone; c10d's own errors are of kinds of their own."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,8 @@ def joined(wanted: str) -> Iterator[Rank]:
     try:
         yield Rank(dist.get_rank(), dist.get_world_size(), device)
     except RuntimeError as error:
-        if dist.get_world_size() == 1 or not any(word in str(error).lower() for word in LOST):
+        lost = isinstance(error, dist.DistError) or any(word in str(error).lower() for word in LOST)
+        if dist.get_world_size() == 1 or not lost:
             raise
         raise LikewiseError(
             "another process of this job has ended, and the others stop with it; `torchrun --max-restarts N`, or the same command "
