@@ -66,19 +66,17 @@ def summary(everyone: Sequence[Contender], runs: dict[str, list[dict[str, Any]]]
 
 
 def table(result: dict[str, Any]) -> str:
-    """A result as Markdown."""
-    heads = ["contender", "version", *HEAD[result["task"]], "fit s", "answer s", "peak MB", f"fit, ratio to {_first(result)}"]
+    """A result as Markdown; CPU seconds are of the whole process, from its start to its last answer."""
+    heads = ["contender", "version", *HEAD[result["task"]], "CPU s", "peak MB", f"CPU, ratio to {_first(result)}"]
     rows = []
     for one in result["contenders"]:
         if "problem" in one:
             rows.append([one["name"], "failed: " + one["problem"].splitlines()[-1][:80]] + [""] * (len(heads) - 2))
             continue
-        m, ratio = one["median"], one["ratios"]["fit_seconds"]
+        m, ratio = one["median"], one["ratios"]["cpu_seconds"]
         spread = f"{ratio['median']:.2f} ({ratio['least']:.2f} to {ratio['greatest']:.2f})"
         figures = [f"{m[name]:.4f}" for name in HEAD[result["task"]]]
-        rows.append(
-            [one["name"], one["version"], *figures, f"{m['fit_seconds']:.2f}", f"{m['answer_seconds']:.2f}", f"{m['peak_mb']:.0f}", spread]
-        )
+        rows.append([one["name"], one["version"], *figures, f"{m['cpu_seconds']:.1f}", f"{m['peak_mb']:.0f}", spread])
     lines = ["| " + " | ".join(row) + " |" for row in [heads, ["---"] * len(heads), *rows]]
     return "\n".join([f"### {result['suite']}, {result['repeats']} repeats, {result['threads']} thread(s)", "", *lines])
 
@@ -112,7 +110,7 @@ def _line(found: dict[str, Any], task: str) -> str:
         return "FAILED " + found["problem"].splitlines()[-1][:100]
     return (
         "  ".join(f"{name} {found[name]:.4f}" for name in HEAD[task])
-        + f"  fit {found['fit_seconds']:.2f} s  peak {found['peak_mb']:.0f} MB"
+        + f"  CPU {found['cpu_seconds']:.1f} s  peak {found['peak_mb']:.0f} MB"
     )
 
 

@@ -38,16 +38,23 @@ def table(result: dict[str, Any]) -> str:
     done.sort(key=lambda one: one["median"][first] if SMALLER_IS_BETTER[task] else -one["median"][first])
     reference = next((one["ratio_to"] for one in done), "")
     compared = any("first_against_it" in one for one in done)
-    heads = ["", *FIGURES[task], *([f"{first}: {reference} minus it, 95 %"] if compared else []), "fit, seconds", "peak memory, MB"]
+    heads = ["", *FIGURES[task], *([f"{first}: {reference} minus it, 95 %"] if compared else []), "CPU seconds", "peak memory, MB"]
     lines = [heads]
     for one in done:
         numbers = one["median"]
         name = f"**{one['name']}**" if one["kind"] == "preset" else f"{one['name']} {one['version']}"
-        seconds = f"{numbers['fit_seconds']:.1f}" if numbers["fit_seconds"] >= 0.05 else "< 0.05"
         gap = [_gap(one)] if compared else []
-        lines.append([name, *(f"{numbers[figure]:.4f}" for figure in FIGURES[task]), *gap, seconds, f"{numbers['peak_mb']:.0f}"])
+        lines.append(
+            [
+                name,
+                *(f"{numbers[figure]:.4f}" for figure in FIGURES[task]),
+                *gap,
+                f"{numbers['cpu_seconds']:.1f}",
+                f"{numbers['peak_mb']:.0f}",
+            ]
+        )
     repeats = "one run" if result["repeats"] == 1 else f"medians of {result['repeats']} runs"
-    about = f"{repeats}, {result['threads']} thread, {_machine(result)}"
+    about = f"{repeats}, {result['threads']} thread; CPU seconds of the whole process, imports and answers too; {_machine(result)}"
     failed = [f"{one['name']}: {one['problem'].splitlines()[-1][:100]}" for one in result["contenders"] if "problem" in one]
     missing = f" Not shown: {'; '.join(failed)}." if failed else ""
     return f"\n{markdown(lines)}\n\n*Suite `{result['suite']}`: {about}. `python -m benchmarks --suite {result['suite']}`.{missing}*\n\n"
