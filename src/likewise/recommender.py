@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 import polars as pl
@@ -85,6 +85,8 @@ class Recommender:
         keep_on_interrupt: bool = False,
         checkpoint: str | Path | None = None,
         start: Any = None,
+        precision: Literal["float32", "mixed"] = "float32",
+        compile: bool = False,
         ranks: Ranks | None = None,
     ) -> Self:
         """Find the parameters.
@@ -95,17 +97,15 @@ class Recommender:
             Of shards the model takes a sample along as its history; see `Shards.kept`.
         valid : the same, or None
             Ratings to watch and to stop by; never learned from. For shards it is their `held_out`.
-        seed : int
-            The same seed on the same CPU gives the same model.
-        device : str
-            "auto" takes a GPU where the solver can use one.
-        watch : callable or None
-            Called with each epoch's or sweep's figures; returning True stops the fit and keeps the best so far.
-        keep_on_interrupt : bool
-            On Ctrl-C keep the best parameters so far instead of raising.
+        seed : the same one on the same CPU gives the same model.
+        device : "auto" takes a GPU where the solver can use one.
+        watch : called with each epoch's or sweep's figures; returning True stops the fit and keeps the best so far.
+        keep_on_interrupt : on Ctrl-C keep the best parameters so far instead of raising.
         checkpoint : folder for solvers that can resume, or None
         start : a fitted Recommender or the folder of one, a pair of them for the halves of `NeuMF`, or None
             Gradient training begins from its tables, row by row where both know the id.
+        precision : "mixed" lets a GPU multiply in bfloat16; without one it changes nothing.
+        compile : whether networks are handed to `torch.compile`; what has no network ignores it.
         ranks : how a fit over several processes is run, for engine "torchrec"
         """
         from likewise.evaluation.cautions import order_unknown
@@ -113,7 +113,7 @@ class Recommender:
         data, held_out = as_events(train), None if valid is None else as_events(valid)
         known, kept = data.kept if isinstance(data, Shards) else data, None if checkpoint is None else str(checkpoint)
         begin = starts_from(start, known, self.solver, load)
-        run = Run(held_out, seed, device, threads, watch, keep_on_interrupt, kept, start=begin, ranks=ranks or Ranks())
+        run = Run(held_out, seed, device, threads, watch, keep_on_interrupt, kept, precision, compile, begin, ranks or Ranks())
         fit = fit_from(self.solver, self.model, data, run)
         self._answers, self._insight, self._written = Answers(fit.model, known), None, fit.written
         self.notes = {"seed": seed, **fit.told, "remarks": [*order_unknown(self.model, known), *fit.notes]}

@@ -12,10 +12,12 @@ from likewise.cli import common
 
 if TYPE_CHECKING:
     from likewise.recommender import Recommender
+    from likewise.solvers.base import Ranks
 
 
-SHARDED = "dot-sharded"
-"""The preset of engine torchrec where none is named."""
+SHARDING = "torchrec"
+DEFAULTS = {SHARDING: "dot-sharded"}
+"""The preset of an engine where none is named."""
 Starts = Annotated[
     list[Path] | None, typer.Option("--start", help="A saved model to begin from; twice for a dot product and an mlp, NeuMF's halves.")
 ]
@@ -32,6 +34,9 @@ Every = Annotated[
 Engine = Annotated[
     str | None, typer.Option("--engine", help="How gradient descent runs: auto, one-pass, torch, or torchrec under torchrun.")
 ]
+Device = Annotated[str, typer.Option("--device", help="Where networks are trained: auto, cpu, cuda, cuda:1.")]
+Precision = Annotated[str, typer.Option("--precision", help="float32, or mixed for a GPU that multiplies in bfloat16.")]
+Compile = Annotated[bool, typer.Option("--compile", help="Hand networks to torch.compile.")]
 Plan = Annotated[
     str, typer.Option("--plan", help="With --engine torchrec: row-wise gives each process an even share, planner lets TorchRec decide.")
 ]
@@ -61,21 +66,23 @@ def fit(
     checkpoint_every: Every = None,
     engine: Engine = None,
     plan: Plan = "row-wise",
+    device: Device = "auto",
+    precision: Precision = "float32",
+    compile: Compile = False,
     keep_on_interrupt: Annotated[bool, typer.Option("--keep-on-interrupt", help="On Ctrl-C save the best so far.")] = False,
     seed: common.Seed = 0,
     as_json: common.AsJson = False,
 ) -> None:
     """Fit a recommender and save it."""
     from likewise.artifact.folder import check_target
-    from likewise.solvers.base import Ranks
     from likewise.studies.fit import fit as fit_preset
-    from likewise.studies.presets import parse_changes
 
     check_target(out)
-    sharded = engine == "torchrec"
-    settings = parse_changes(changes or []) | ({} if engine is None else {"solver.engine": engine})
-    ranks = Ranks(plan, checkpoint_every, str(out) if sharded else None)  # type: ignore[arg-type]
-    speaks = not sharded or os.environ.get("RANK", "0") == "0"
+    speaks = engine != SHARDING or os.environ.get("RANK", "0") == "0"
+    how: dict[str, Any] = {
+        "changes": _settings(changes, engine), "seed": seed, "device": device, "precision": precision, "compile": compile, "start": start,
+        "keep_on_interrupt": keep_on_interrupt, "checkpoint": checkpoint, "ranks": _ranks(plan, checkpoint_every, out, engine),
+    }  # fmt: skip
     columns: dict[str, Any] = {
         "user": user, "item": item, "rating": rating, "timestamp": timestamp, "weight": weight, "context": tuple(context or ()),
         "range": range, "duplicates": duplicates, "delimiter": delimiter,
@@ -83,14 +90,26 @@ def fit(
     data = common.read_events(train, **columns, items=items, users=users, tags=tags, query=query)
     held_out = None if valid is None else common.read_events(valid, held_out=True, **columns, at_least=1)
     with common.progress(speaks and not as_json) as watch:
-        how = {"keep_on_interrupt": keep_on_interrupt, "checkpoint": checkpoint, "start": start, "ranks": ranks, "watch": watch}
-        rec = fit_preset(data, preset or (SHARDED if sharded else None), held_out, seed=seed, changes=settings, **how)
+        rec = fit_preset(data, preset or DEFAULTS.get(engine or ""), held_out, watch=watch, **how)
     if speaks:
-        rec.save(out)
-        _tell(_facts(rec, len(data), out), as_json)
+        _keep(rec, len(data), out, as_json)
 
 
-def _tell(facts: dict[str, Any], as_json: bool) -> None:
+def _settings(changes: list[str] | None, engine: str | None) -> dict[str, Any]:
+    from likewise.studies.presets import parse_changes
+
+    return parse_changes(changes or []) | ({} if engine is None else {"solver.engine": engine})
+
+
+def _ranks(plan: str, every: int | None, out: Path, engine: str | None) -> Ranks:
+    from likewise.solvers.base import Ranks
+
+    return Ranks(plan, every, str(out) if engine == SHARDING else None)  # type: ignore[arg-type]
+
+
+def _keep(rec: Recommender, events: int, out: Path, as_json: bool) -> None:
+    rec.save(out)
+    facts = _facts(rec, events, out)
     if as_json:
         common.print_json(facts)
         return

@@ -40,7 +40,7 @@ class Choices:
 
     def cost(self, logits: Floats) -> Floats:
         """[row]."""
-        top = logits.max(1)
+        top = logits.max(1, initial=-1e30)
         total = np.log(np.exp(logits - top[:, None]).sum(1)) + top
         return np.asarray(self.wanted.sum(1) * total - (self.wanted * logits).sum(1), np.float32)
 

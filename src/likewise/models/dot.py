@@ -48,6 +48,7 @@ class Dot(Model):
         Start of gradient solvers: normal with deviation 0.1; deviation 0.01, cut at two deviations, as fastai starts;
         normal / sqrt(factors); or deviation 0.005: factors that start near nothing learn the strongest tastes first, which is a
         regulariser of its own.
+    freeze : layers that gradient training holds still, of "users", "items", biases with them; best with a start from another model.
     """
 
     factors: int = 50
@@ -55,6 +56,7 @@ class Dot(Model):
     output: Output = "clip"
     range: tuple[float, float] | None = None
     init: Init = "normal"
+    freeze: tuple[str, ...] = ()
 
     name: ClassVar[str] = "dot"
     solvers: ClassVar[frozenset[str]] = frozenset({"gradient", "gibbs", "als"})
@@ -66,6 +68,9 @@ class Dot(Model):
             raise InputError(f"output must be 'sigmoid', 'clip', 'free' or 'logistic'; got {self.output!r}")
         if self.init not in ("normal", "truncated", "scaled", "small"):
             raise InputError(f"init must be 'normal', 'truncated', 'scaled' or 'small'; got {self.init!r}")
+        object.__setattr__(self, "freeze", tuple(self.freeze))
+        if wrong := sorted(set(self.freeze) - {"users", "items"}):
+            raise InputError(f"freeze holds 'users', 'items' or both; got {wrong[0]!r}")
         if self.range is not None:
             Link("clip", *self.range)  # refuses low >= high
 

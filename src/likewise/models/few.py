@@ -13,10 +13,53 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from likewise.data.interactions import Histories
+from likewise.parallel import in_threads
 from likewise.shapes import Floats, Rows
 
 LANES = 8
 """Columns are filled up with zeros to a multiple of this, so that every loop over them is a vector loop."""
+TOGETHER = 4096
+"""Rows whose spreads are held at once."""
+
+
+def axes_of(gram: Floats) -> tuple[Floats, Floats]:
+    """Eigenvalues [column], none below zero, and eigenvectors [column, column] of a Gram matrix."""
+    sizes, axes = np.linalg.eigh(gram.astype(np.float64))
+    return np.maximum(sizes, 0).astype(np.float32), np.ascontiguousarray(axes, np.float32)
+
+
+def rows_of_likes(
+    who: Rows, likes: Histories, fixed: Floats, axes: tuple[Floats, Floats], unobserved: float, ridge: Floats, threads: int | None = 1
+) -> Floats:
+    """The rows [who, column] that `ridge_rows.update_rows` reaches for likes: all pairs count, and along the axes their loss is a sum.
+
+    Parameters
+    ----------
+    who : rows of `likes`, best those with far fewer likes than columns.
+    fixed : float32 [other, column], the other side.
+    axes : `axes_of(gram_of(fixed))`
+    unobserved : weight of every pair.
+    ridge : float32 [row], above 0.
+    """
+    sizes, basis = axes
+    if likes.weights is None:
+        likes = Histories(likes.indptr, likes.rows, None, np.ones(len(likes.rows), np.float32))
+    vectors, nothing = turned(fixed, likes.rows, basis), np.zeros(len(fixed), np.float32)
+    mean, one, zero = np.zeros(len(sizes), np.float32), np.float32(1), np.float32(0)
+    out = np.empty((len(who), len(sizes)), np.float32)
+
+    def work(piece: int) -> None:
+        some = slice(piece * TOGETHER, (piece + 1) * TOGETHER)
+        part = likes.take(who[some])
+        spread = np.asarray(1 / (unobserved * sizes + ridge[who[some], None]), np.float32)
+        entries = (part.indptr, part.rows, np.ones(len(part.rows), np.float32), part.weights, vectors, nothing)
+        rows = np.empty_like(out[some])
+        solve_few(np.arange(len(part)), *entries, mean, spread, one, False, zero, one, 1, rows)
+        out[some] = rows @ basis.T
+
+    in_threads(work, -(-len(who) // TOGETHER), threads)
+    return out
 
 
 def turned(design: Floats, rows: Rows, basis: Floats) -> Floats:

@@ -74,13 +74,41 @@ def invert_in_place(matrix: Floats) -> None:
 
 
 def inverse_by_users(likes: Histories, user_weights: Floats, ridge: Floats, n_items: int) -> Floats:
-    """M float32 [item, user] with (X' W X + diag(ridge))^-1 = diag(1 / ridge) - M M', by a solve among the users (Woodbury)."""
-    table = np.zeros((len(likes), n_items))
-    np.add.at(table, (np.repeat(np.arange(len(likes)), likes.counts), likes.rows), weights_of(likes))
-    scaled = table / ridge
-    kernel = table @ scaled.T
+    """M float32 [item, user] with (X' W X + diag(ridge))^-1 = diag(1 / ridge) - M M', by a solve among the users (Woodbury).
+
+    Nothing here is a product of dense [user, item] matrices: M is the likes times the inverse of a factor [user, user].
+    """
+    raters = by_column(likes, n_items)
+    kernel = np.zeros((len(likes), len(likes)))
+    _kernel(raters.indptr, raters.columns, raters.filled(), ridge.astype(np.float64), kernel)
     kernel[np.diag_indices(len(likes))] += 1.0 / np.maximum(user_weights.astype(np.float64), 1e-12)
-    return np.ascontiguousarray(np.linalg.solve(np.linalg.cholesky(kernel), scaled).T, np.float32)
+    turned = np.ascontiguousarray(np.linalg.inv(np.linalg.cholesky(kernel)).T)
+    out = np.zeros((n_items, len(likes)), np.float32)
+    _by_users(raters.indptr, raters.columns, raters.filled(), ridge.astype(np.float64), turned, out)
+    return out
+
+
+@njit(cache=True, nogil=True)
+def _kernel(indptr, raters, values, ridge, kernel):  # type: ignore[no-untyped-def]
+    """Add X diag(1 / ridge) X' to the kernel, item by item."""
+    for i in range(len(ridge)):
+        for e in range(indptr[i], indptr[i + 1]):
+            weight = values[e] / ridge[i]
+            for f in range(indptr[i], indptr[i + 1]):
+                kernel[raters[e], raters[f]] += weight * values[f]
+
+
+@njit(cache=True, nogil=True)
+def _by_users(indptr, raters, values, ridge, turned, out):  # type: ignore[no-untyped-def]
+    """Row i of `out`: the rows of `turned` [user, user] of those who like i, weighed and over its ridge."""
+    total = np.empty(turned.shape[1])
+    for i in range(len(ridge)):
+        total[:] = 0
+        for e in range(indptr[i], indptr[i + 1]):
+            for u in range(len(total)):
+                total[u] += values[e] * turned[raters[e], u]
+        for u in range(len(total)):
+            out[i, u] = total[u] / ridge[i]
 
 
 @njit(cache=True, nogil=True)

@@ -21,7 +21,7 @@ from likewise.data.csr import CSR
 from likewise.data.interactions import Histories
 from likewise.models.base import Arrays, Context, FittedModel, Parts, Side, check_rows, dot_rows
 from likewise.models.dot import Dot
-from likewise.models.few import solve_few, turned
+from likewise.models.few import axes_of, rows_of_likes
 from likewise.models.levels import grown
 from likewise.models.likes import LikeRule
 from likewise.models.link import Link
@@ -105,7 +105,9 @@ class FittedImplicit(FittedModel[Floats]):
         rows = np.zeros((len(histories), len(self.usual)), np.float32)
         few = likes.counts < len(self.usual)
         if few.any():
-            self._fold_few(np.flatnonzero(few & (likes.counts > 0)), likes, rows)
+            who = np.flatnonzero(few & (likes.counts > 0)).astype(np.int32)
+            ridge = self.penalty.ridge(likes, self.n_items)
+            rows[who] = rows_of_likes(who, likes, self.item_factors, self._item_axes, self.penalty.unobserved, ridge)
         if not few.all():
             many = np.flatnonzero(~few).astype(np.int32)
             rows[many] = self._solved(likes.take(many), self.item_factors, self._item_gram)
@@ -157,9 +159,7 @@ class FittedImplicit(FittedModel[Floats]):
 
     @cached_property
     def _item_axes(self) -> tuple[Floats, Floats]:
-        """Eigenvalues [factor] and eigenvectors [factor, factor] of the items' Gram matrix."""
-        sizes, axes = np.linalg.eigh(self._item_gram.astype(np.float64))
-        return np.maximum(sizes, 0).astype(np.float32), np.ascontiguousarray(axes, np.float32)
+        return axes_of(self._item_gram)
 
     def _items(self, items: Rows) -> Floats:
         check_rows(items, self.n_items, "items")
@@ -170,17 +170,6 @@ class FittedImplicit(FittedModel[Floats]):
         rows = np.zeros((len(likes), fixed.shape[1]), np.float32)
         update_rows(rows, likes, fixed, self.penalty.unobserved, self.penalty.ridge(likes, len(fixed)), gram=gram)
         return rows
-
-    def _fold_few(self, who: NDArray[np.int64], likes: Histories, rows: Floats) -> None:
-        """The optimum of people with fewer likes than factors, along the axes in which the loss of all items is a sum."""
-        sizes, axes = self._item_axes
-        spread = 1 / (self.penalty.unobserved * sizes + self.penalty.ridge(likes, self.n_items)[:, None])
-        vectors = turned(self.item_factors, likes.rows, axes)
-        ones, nothing = np.ones(len(likes.rows), np.float32), np.zeros(self.n_items, np.float32)
-        entries = (likes.indptr, likes.rows, ones, likes.weights, vectors, nothing)
-        one, zero = np.float32(1), np.float32(0)
-        solve_few(who, *entries, np.zeros(len(sizes), np.float32), np.asarray(spread, np.float32), one, False, zero, one, 1, rows)
-        rows[who] = rows[who] @ axes.T
 
     def _shares(self, items: Rows, weights: Floats, vector: Floats) -> Floats:
         """What each entry of one history puts into the score of an item with this vector."""

@@ -95,16 +95,24 @@ def _gram(vectors):  # type: ignore[no-untyped-def]
     n, width = vectors.shape
     out = np.zeros((width, width), np.float32)
     part = np.zeros((width, width), np.float32)
+    rows = np.zeros((4, width), np.float32)
     for start in range(0, n, 256):  # parts keep float32 sums short, and so exact enough
         part[:] = 0
-        for r in range(start, min(n, start + 256)):
+        end = min(n, start + 256)
+        for r in range(start, end, 4):  # four rows share each walk through the part
+            last = min(4, end - r)
+            rows[last:] = 0
+            rows[:last] = vectors[r : r + last]
+            p, q, s, t = rows[0], rows[1], rows[2], rows[3]
             for a in range(width):
-                x = vectors[r, a]
-                for b in range(width):
-                    part[a, b] += x * vectors[r, b]
+                for b in range(a + 1):
+                    part[a, b] += p[a] * p[b] + q[a] * q[b] + s[a] * s[b] + t[a] * t[b]
         for a in range(width):
-            for b in range(width):
+            for b in range(a + 1):
                 out[a, b] += part[a, b]
+    for a in range(width):
+        for b in range(a):
+            out[b, a] = out[a, b]
     return out
 
 

@@ -19,9 +19,10 @@ from likewise.data.interactions import Histories, Interactions
 from likewise.errors import DivergedError, InputError
 from likewise.models.base import Model
 from likewise.models.dot import Dot, FittedDot
+from likewise.models.few import axes_of, rows_of_likes
 from likewise.models.implicit import FittedImplicit, Penalty
 from likewise.models.likes import LikeRule
-from likewise.models.ridge_rows import frequency_ridge, update_rows
+from likewise.models.ridge_rows import frequency_ridge, gram_of, update_rows
 from likewise.shapes import Floats
 from likewise.solvers.base import Event, Fit, Run, Solver, check_fits_together
 from likewise.solvers.clock import CompileClock
@@ -35,6 +36,8 @@ STRENGTH = (0.2, 0.4, 0.7, 1.0, 1.5, 2.5, 3.5, 5.0, 7.0, 9.0, 12.0, 16.0)
 MOST_AT_FIRST = 0.05
 """l2 that the search begins at, at most: in a small catalogue the usual strength holds every row at zero, from where no step is uphill."""
 RATINGS_L2 = 0.05
+FEW = 4
+"""A row with so many times fewer likes than factors is solved among its likes, which is several times sooner."""
 SEARCH_SWEEPS = 5
 
 
@@ -156,13 +159,25 @@ class ALS(Solver):
         start = perf_counter()
         for sweep in range(1, self.sweeps + 1):
             for rows, likes, fixed, ridge in sides:
-                update_rows(rows, likes, fixed, penalty.unobserved, ridge, None, self.block, run.threads)
+                self._update_liked(rows, likes, fixed, penalty.unobserved, ridge, run.threads)
             _check_finite(users, items)
             event = {"sweep": sweep, "loss": _like_loss(by_user, users, items), "seconds": perf_counter() - start}
             history.append(event)
             if run.watch is not None and run.watch(event):
                 break
         return FittedImplicit.trained(model, users, items, penalty, rule)
+
+    def _update_liked(self, rows: Floats, likes: Histories, fixed: Floats, unobserved: float, ridge: Floats, threads: int | None) -> None:
+        """One side of the likes: rows with few of them exactly, among their likes, and the others by blocks."""
+        gram = gram_of(fixed)
+        few = (likes.counts > 0) & (likes.counts * FEW <= fixed.shape[1]) & (self.l2 != 0)
+        if few.any():
+            who = np.flatnonzero(few).astype(np.int32)
+            rows[who] = rows_of_likes(who, likes, fixed, axes_of(gram), unobserved, ridge, threads)
+        others = np.flatnonzero(~few).astype(np.int32)
+        moved = rows[others]
+        update_rows(moved, likes.take(others), fixed, unobserved, ridge[others], None, self.block, threads, gram)
+        rows[others] = moved
 
     def _fit_ratings(self, model: Dot, data: Dataset, run: Run) -> Fit:
         events = data.interactions

@@ -110,6 +110,10 @@ class Run:
     start: FittedModel[Any] | Start | Sequence[Start] | None = None
     ranks: Ranks = field(default_factory=Ranks)
 
+    def __post_init__(self) -> None:
+        if self.precision not in ("float32", "mixed"):
+            raise InputError(f"precision must be 'float32' or 'mixed'; got {self.precision!r}")
+
     @property
     def valid_in_memory(self) -> Dataset | None:
         """The validation ratings, for a solver that holds its events in memory; InputError where they are shards."""
@@ -188,6 +192,8 @@ def check_fits_together(model: Model, solver: Solver) -> None:
         raise InputError(
             f"{type(model).__name__} cannot be fitted by {type(solver).__name__}; it takes one of: {', '.join(sorted(model.solvers))}"
         )
+    if getattr(model, "freeze", ()) and solver.name != "gradient":
+        raise InputError(f"freeze is for gradient descent, and {type(solver).__name__} moves every row: leave it out")
 
 
 def fit_from(solver: Solver, model: Model, data: Dataset | Shards, run: Run) -> Fit:

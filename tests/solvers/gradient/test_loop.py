@@ -13,16 +13,19 @@ import torch
 
 from likewise.data.dataset import Dataset
 from likewise.errors import ArtifactError, DivergedError, InputError
+from likewise.models.base import Model
 from likewise.models.bias import Bias
 from likewise.models.dot import Dot, FittedDot
 from likewise.models.networks.autorec import AutoRec
 from likewise.models.networks.base import Network
 from likewise.models.networks.dlrm import DLRM
+from likewise.models.networks.dot import DotNetwork
 from likewise.models.networks.mlp import MLP
 from likewise.models.networks.neumf import NeuMF
 from likewise.models.networks.svdpp import SVDpp
 from likewise.models.networks.two_tower import TwoTower
 from likewise.recommender import Recommender
+from likewise.solvers.als import ALS
 from likewise.solvers.base import Fit, Run, Start
 from likewise.solvers.gradient import (
     SGD,
@@ -34,6 +37,7 @@ from likewise.solvers.gradient import (
     EarlyStopping,
     Gradient,
     LazyAdam,
+    Loss,
     Negatives,
     Penalty,
     Plateau,
@@ -275,6 +279,7 @@ def test_training_may_start_from_another_models_tables() -> None:
         DLRM(4, top=(4,), freeze=("users", "top")),
         TwoTower(4, freeze=("users",)),
         AutoRec(4, freeze=("users",)),
+        DotNetwork(Dot(4, freeze=("items",))),
     ],
 )
 def test_frozen_layers_stay_as_they_began(network: Network) -> None:
@@ -290,6 +295,45 @@ def test_frozen_layers_stay_as_they_began(network: Network) -> None:
     moved = {name for name, value in nets[1].items() if not torch.equal(value, nets[0][name])}
     frozen = tuple(f"0.{layer}." for layer in network.freeze)  # type: ignore[attr-defined]
     assert moved and not [name for name in moved if name.startswith(frozen)]
+
+
+def test_freezing_fits_gradient_descent_alone() -> None:
+    frozen = Dot(4, freeze=["items"])  # type: ignore[arg-type] # as a preset file gives it
+    assert frozen.freeze == ("items",)
+    fit = Gradient(2, 64, optimizer=SGD(0.01), engine="auto").fit(
+        frozen, TRAIN, Run(start=(first := QUICK.fit(Dot(4), TRAIN, Run())).model)
+    )
+    assert np.array_equal(fit.model.factors("item"), first.model.factors("item"))  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="clip or freeze"):
+        Gradient(2, 64, optimizer=SGD(0.01), engine="one-pass").fit(frozen, TRAIN, Run())
+    with pytest.raises(InputError, match="ALS moves every row"):
+        Recommender(frozen, ALS())
+    with pytest.raises(InputError, match="'users', 'items' or both; got 'tops'"):
+        Dot(4, freeze=("tops",))
+
+
+def test_a_recommender_passes_precision_and_compile_to_the_networks(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[str, bool]] = []
+
+    def fit(self: Gradient, model: Model, data: Dataset, run: Run) -> Fit:
+        seen.append((run.precision, run.compile))
+        return own(self, model, data, run)
+
+    own = Gradient._fit
+    monkeypatch.setattr(Gradient, "_fit", fit)
+    once = replace(QUICK, epochs=1)
+    Recommender(Dot(4), once).fit(TRAIN, precision="mixed")
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda self: None)  # torch's compiler takes a minute
+    Recommender(Dot(4), once).fit(TRAIN, compile=True)
+    assert seen == [("mixed", False), ("float32", True)]
+    with pytest.raises(InputError, match="'float32' or 'mixed'; got 'half'"):
+        Recommender(Dot(4), once).fit(TRAIN, precision="half")  # type: ignore[arg-type]
+
+
+def test_people_are_found_anew_for_the_dot_product_alone() -> None:
+    again = replace(QUICK, loss=Loss("softmax"), penalty=Penalty(l2=0.1, people=2.0))
+    with pytest.raises(InputError, match="the people of Dot anew, and MLP makes them in layers"):
+        again.fit(MLP(4, (8,)), TRAIN, Run())
 
 
 def test_neumf_begins_as_the_mean_of_its_halves() -> None:

@@ -35,6 +35,10 @@ class DotNetwork(Network):
 
     dot: Dot
 
+    @property
+    def freeze(self) -> tuple[str, ...]:
+        return self.dot.freeze
+
     def link(self, data: Interactions, stated: tuple[float, float] | None = None) -> Link:
         return self.dot.link(data, stated)
 

@@ -239,27 +239,30 @@ class Gradient(Solver, FromDisk):
 
     def fit(self, model: Model, data: Dataset, run: Run) -> Fit:
         """Find the parameters of `model` for `data`."""
-        check_fits_together(model, self)
+        self._check(model)
         if self.penalty.choose:
             _, settled, notes = self.settled(model, data, run)
             done = settled.fit(model, data, run)
             return replace(done, notes=[*done.notes, *notes])
-        if self.engine == "torchrec":
-            from likewise.solvers.sharded.fitting import fit
-
-            return fit(model, data, run, self)
         return self._fit(model, data, run)
 
     def fit_on_disk(self, model: Model, data: Shards, run: Run) -> Fit:
         """Find the parameters of `model` for events that stay on disk."""
-        check_fits_together(model, self)
+        self._check(model)
         if self.penalty.choose:
             raise InputError("penalty.choose needs the events in memory: give penalty.l2 a number")
-        if self.engine == "torchrec":
-            raise InputError("engine 'torchrec' reads its events into memory: give it shards.resident(), or leave the engine to 'auto'")
         return self._fit(model, data, run)
 
+    def _check(self, model: Model) -> None:
+        check_fits_together(model, self)
+        if self.penalty.people and model.name != "dot":
+            raise InputError(f"penalty.people finds the people of Dot anew, and {type(model).__name__} makes them in layers: set it to 0")
+
     def _fit(self, model: Model, data: Dataset | Shards, run: Run) -> Fit:
+        if self.engine == "torchrec":
+            from likewise.solvers.sharded import fitting
+
+            return fitting.fit(model, data, run, self)
         if self._one_pass(model):
             from likewise.solvers.gradient import one_pass
 
@@ -279,7 +282,7 @@ class Gradient(Solver, FromDisk):
 
     def _one_pass(self, model: Model) -> bool:
         able = (
-            model.name == "dot"
+            isinstance(model, Dot)
             and self.loss.name in ("mse", "bce", "bpr")
             and isinstance(self.optimizer, SGD | Adagrad)
             and not self.optimizer.weight_decay
@@ -288,6 +291,7 @@ class Gradient(Solver, FromDisk):
             and self.balance is None
             and self.averaging.ema == 0
             and self.averaging.seeds == 1
+            and not model.freeze
             and not self.penalty.l1
             and self.penalty.bias == 1
             and not self.penalty.clip
@@ -295,8 +299,8 @@ class Gradient(Solver, FromDisk):
         if self.engine == "one-pass" and not able:
             raise InputError(
                 "engine 'one-pass' fits the dot product under loss 'mse', 'bce' or 'bpr' with SGD or Adagrad, even negatives of ratio "
-                "1, 2 ..., and without momentum, weight_decay (use penalty.l2), balance, ema, seeds, l1, penalty.bias or "
-                "clip; use engine='torch' for the rest"
+                "1, 2 ..., and without momentum, weight_decay (use penalty.l2), balance, ema, seeds, l1, penalty.bias, "
+                "clip or freeze; use engine='torch' for the rest"
             )
         return able and self.engine in ("auto", "one-pass")
 
