@@ -39,6 +39,16 @@ def test_merged_lists_are_those_of_one_process(ran: Ran) -> None:
     assert 0 <= found["ndcg"] <= 1
 
 
+def test_events_may_stay_on_disk(ran: Ran) -> None:
+    found = ran("shards", 2)
+    assert found["files"] > 5
+    assert found["losses"] < 1e-5
+    assert found["arrays"] < 1e-3
+    assert 0 < found["rest"] < found["steps"] / 2  # it went on in the middle of the second epoch
+    assert found["again"] < 1e-6
+    assert 0.3 < found["watched"] < 2
+
+
 def test_a_checkpoint_of_two_ranks_is_read_by_four_and_by_one(ran: Ran, saved: dict[str, Any]) -> None:
     assert saved["steps"] == 22
     for ranks in (4, 1):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -14,6 +15,8 @@ import polars as pl
 import torch
 
 from likewise.data.dataset import Dataset
+from likewise.data.shards import prepare
+from likewise.data.shards.shards import Shards, open_shards
 from likewise.models.base import Model
 from likewise.models.dot import Dot
 from likewise.models.networks.base import network_of
@@ -61,9 +64,9 @@ def settings(solver: Gradient, **changes: Any) -> Gradient:
     return Gradient(**{**vars(solver), "epochs": 2, "batch_size": 400, "schedule": schedule, "engine": "torch", **changes})
 
 
-def on_one(model: Model, data: Dataset, solver: Gradient) -> tuple[list[float], Any]:
+def on_one(model: Model, data: Dataset | Shards, solver: Gradient, **options: Any) -> tuple[list[float], Any]:
     """Losses of each step, and the model, of the loop of one process."""
-    run, cpu = Run(threads=1), torch.device("cpu")
+    run, cpu = Run(threads=1, **options), torch.device("cpu")
     with borrowed(cpu, run.seed, 1):
         training = loop.Training(network_of(model), model, data, run, solver, cpu)
         found, step = [], training.step
@@ -78,7 +81,9 @@ def on_one(model: Model, data: Dataset, solver: Gradient) -> tuple[list[float], 
         return found, training.fitted().model
 
 
-def on_ranks(model: Model, data: Dataset, solver: Gradient, rank: Rank, folder: Path, **options: Any) -> tuple[list[float], Any, Training]:
+def on_ranks(
+    model: Model, data: Dataset | Shards, solver: Gradient, rank: Rank, folder: Path, **options: Any
+) -> tuple[list[float], Any, Training]:
     """The same over ranks."""
     run = Run(threads=1, **options)
     with borrowed(rank.device, run.seed, 1):
@@ -95,6 +100,12 @@ def on_ranks(model: Model, data: Dataset, solver: Gradient, rank: Rank, folder: 
         return found, Result(model, training.net, training.facts, rank).write(folder / "written.tmp"), training
 
 
+def apart(one: Any, other: Any) -> float:
+    """The greatest difference between the arrays of two models, those aside that amplify rounding."""
+    found, wanted = one.state(), other.state()
+    return max(float(np.abs(found[key] - wanted[key]).max()) for key in wanted if "precision" not in key and wanted[key].size)
+
+
 def parity(folder: Path, rank: Rank, names: list[str]) -> dict[str, Any]:
     """How far the ranks' losses and the model's arrays are from those of one process."""
     found: dict[str, Any] = {}
@@ -104,10 +115,33 @@ def parity(folder: Path, rank: Rank, names: list[str]) -> dict[str, Any]:
         losses, fitted, _ = on_ranks(model, data, solver, rank, folder)
         if rank.first:
             alone, expected = on_one(model, data, solver)
-            state, wanted = fitted.state(), expected.state()
-            apart = max(float(np.abs(state[key] - wanted[key]).max()) for key in wanted if "precision" not in key and wanted[key].size)
             steps = max(abs(a - b) for a, b in zip(losses, alone, strict=True))
-            found[name] = {"steps": len(losses), "losses": steps, "arrays": apart, "same names": state.keys() == wanted.keys()}
+            named = fitted.state().keys() == expected.state().keys()
+            found[name] = {"steps": len(losses), "losses": steps, "arrays": apart(fitted, expected), "same names": named}
+    return found
+
+
+def shards(folder: Path, rank: Rank) -> dict[str, Any]:
+    """The same of events that stay on disk, in shards of 500; then half of the steps again, from the checkpoint."""
+    if rank.first:
+        data_of().frame().select("user_id", "item_id", "rating").write_parquet(folder / "events.parquet")
+        prepare.SHARD = 500
+        prepare.scan(folder / "events.parquet", folder / "prepared", test=0.1)
+    rank.told("prepared")
+    data = open_shards(folder / "prepared")
+    model, solver = CASES["dot"][0], settings(CASES["dot"][1], batch_size=100)
+    kept = {"valid": data.held_out, "checkpoint": str(folder / "of-shards"), "ranks": Ranks(checkpoint_every=30)}
+    losses, fitted, training = on_ranks(model, data, solver, rank, folder, **kept)
+    if rank.first:
+        shutil.rmtree(sorted((folder / "of-shards").glob("step-*"))[-1])  # what was written last is lost
+    rank.told("lost")
+    rest, again, _ = on_ranks(model, data, solver, rank, folder, **kept)
+    found: dict[str, Any] = {"files": len(data.files), "steps": len(losses), "rest": len(rest), "again": apart(again, fitted)}
+    if rank.first:
+        alone, expected = on_one(model, data, solver, valid=data.held_out)
+        found["losses"] = max(abs(a - b) for a, b in zip(losses, alone, strict=True))
+        found["arrays"] = apart(fitted, expected)
+        found["watched"] = training.history[-1]["valid_rmse"]
     return found
 
 
@@ -181,7 +215,7 @@ def main() -> None:
         if what == "parity":
             found = parity(folder, rank, sys.argv[3:])
         else:
-            found = {"lists": lists, "save": save, "resume": resume, "killed": killed}[what](folder, rank)
+            found = {"lists": lists, "shards": shards, "save": save, "resume": resume, "killed": killed}[what](folder, rank)
         if rank.first:
             (folder / f"{what}-{rank.size}.json").write_text(json.dumps(found))
 

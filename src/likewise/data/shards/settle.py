@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -21,6 +22,8 @@ from likewise.parallel import in_threads
 from likewise.shapes import NO_TIME, Mask, Offsets, Rows
 
 TRAIN, TEST = "train-{:05d}.safetensors", "test-{:05d}.safetensors"
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,8 +70,12 @@ class Settling:
 
     def _cut(self) -> int:
         """The moment from which on events are held out, judged by one shard: a random sample of all."""
-        times = self._records(0)["time"]
-        times = np.sort(times[times != NO_TIME])
+        every = self._records(0)["time"]
+        times = np.sort(every[every != NO_TIME])
+        if len(times) < len(every):
+            log.warning(
+                "about %.2g %% of the events have no time: they are learned from, none is held out", 100 - 100 * len(times) / len(every)
+            )
         if not len(times) or times[0] == times[-1]:
             raise InputError("a split by time needs events of more than one moment: use by='random'")
         return max(int(times[int(len(times) * (1 - self.plan.test))]), int(times[0]) + 1)

@@ -9,6 +9,7 @@ from pathlib import Path
 from time import perf_counter
 
 from likewise.data.dataset import Dataset
+from likewise.data.shards.shards import Shards
 from likewise.models.base import Model
 from likewise.solvers.base import Fit, Run
 from likewise.solvers.gradient.device import borrowed
@@ -19,7 +20,7 @@ UNFINISHED = ".model-of-ranks.tmp"
 """Where the ranks write the model's arrays, in the folder that it will be saved in."""
 
 
-def fit(model: Model, data: Dataset, run: Run, solver: Gradient) -> Fit:
+def fit(model: Model, data: Dataset | Shards, run: Run, solver: Gradient) -> Fit:
     """Train `model` on the ranks of this job, one where torchrun did not start it.
 
     Every rank gets the same model; its tables are mapped from the file that the ranks wrote together, and loaded by nobody.

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from likewise.data.dataset import Dataset
+from likewise.data.shards.shards import Shards
 from likewise.errors import InputError
 from likewise.models.base import Model
 from likewise.models.networks.base import Network
 from likewise.solvers.base import Run
 from likewise.solvers.gradient.settings import Gradient
 from likewise.solvers.gradient.steps import SGD, Adagrad, LazyAdam
+from likewise.solvers.gradient.streaming import check_streams
 from likewise.solvers.sharded.ranks import Rank
 
 MODELS = ("dot", "mlp", "two-tower", "dlrm")
 
 
-def check(model: Model, network: Network, data: Dataset, run: Run, solver: Gradient, rank: Rank) -> None:
+def check(model: Model, network: Network, data: Dataset | Shards, run: Run, solver: Gradient, rank: Rank) -> None:
     """Raise InputError for settings, options and sizes that cannot be had over ranks."""
     if model.name not in MODELS:
         raise InputError(f"engine 'torchrec' trains {', '.join(MODELS)}; {model.name!r} reads whole histories: use engine='torch'")
+    if isinstance(data, Shards):
+        check_streams(model, solver)
     _check_optimizer(solver, rank)
     refused = {
         "loss 'softmax'": solver.loss.name == "softmax",
@@ -51,7 +55,7 @@ def _check_optimizer(solver: Gradient, rank: Rank) -> None:
         raise InputError("engine 'torchrec' has SGD without momentum and weight_decay; set both to 0, and use penalty.l2")
 
 
-def _check_sizes(data: Dataset, rank: Rank) -> None:
+def _check_sizes(data: Dataset | Shards, rank: Rank) -> None:
     for name, rows in (("users", data.n_users), ("items", data.n_items), ("events", len(data))):
         if rows < rank.size:
             kept = "a rank would have no data" if name == "events" else "a rank would hold no row"

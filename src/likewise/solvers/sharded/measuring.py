@@ -11,9 +11,10 @@ from torch import Tensor
 
 from likewise.data.dataset import Dataset
 from likewise.data.interactions import Interactions
-from likewise.models.networks.base import Facts
+from likewise.data.shards.shards import Shards
 from likewise.models.networks.net import Net
 from likewise.solvers.gradient.batches import Batch, rows_of
+from likewise.solvers.gradient.supply import watched
 from likewise.solvers.sharded.ranking import ranked
 from likewise.solvers.sharded.ranks import Rank
 
@@ -38,10 +39,12 @@ class Measuring:
     likes: bool
 
     @classmethod
-    def of(cls, net: Net, facts: Facts, valid: Dataset | None, data: Dataset, rank: Rank, likes: bool) -> Measuring | None:
+    def of(cls, net: Net, valid: Dataset | Shards | None, data: Dataset | Shards, rank: Rank, likes: bool) -> Measuring | None:
         """None where there is nothing to watch."""
-        rows = None if valid is None else valid.over(data).interactions
-        return None if rows is None or not len(rows) else cls(net, facts.data, rows, rank, likes)
+        if valid is None:
+            return None
+        rows, train = watched(data, valid, likes)
+        return cls(net, train, rows, rank, likes) if len(rows) else None
 
     def figures(self) -> dict[str, float]:
         """What an epoch's event tells: `valid_rmse` and `valid_mae`, or `valid_ndcg@10`."""

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from likewise.data.dataset import Dataset
+from likewise.data.shards.shards import Shards
 from likewise.errors import DivergedError
 from likewise.models.base import Model, Side
 from likewise.models.networks.base import Facts, network_of
@@ -27,6 +28,7 @@ from likewise.solvers.gradient.loop import ADVICE
 from likewise.solvers.gradient.objective import Objective, facts_for
 from likewise.solvers.gradient.optimizers import Stepper, stepper
 from likewise.solvers.gradient.settings import Gradient
+from likewise.solvers.gradient.streaming import ShardBatches, shares_on_disk
 from likewise.solvers.sharded import limits
 from likewise.solvers.sharded.checkpoint import Checkpoints
 from likewise.solvers.sharded.measuring import Measuring
@@ -56,12 +58,15 @@ class Step(nn.Module):
 class Training:
     """A fit under way on this rank."""
 
-    def __init__(self, model: Model, data: Dataset, run: Run, solver: Gradient, rank: Rank) -> None:
+    def __init__(self, model: Model, data: Dataset | Shards, run: Run, solver: Gradient, rank: Rank) -> None:
         self.model, self.run, self.solver, self.rank = model, run, solver, rank
-        self.network = network_of(model)
+        self.network, self.events = network_of(model), len(data)
         limits.check(model, self.network, data, run, solver, rank)
-        self.facts: Facts = replace(facts_for(self.network, data, solver), make_table=self._table)
-        if solver.balance is not None:
+        known = data.kept if isinstance(data, Shards) else data
+        self.facts: Facts = replace(facts_for(self.network, known, solver), make_table=self._table)
+        if isinstance(data, Shards):
+            self.facts = replace(self.facts, shares=shares_on_disk(data, known))
+        elif solver.balance is not None:
             self.facts = replace(self.facts, shares=shares_of(data.interactions.users, data.interactions.items, solver.balance))
         self.net = Net(self.network, self.facts)
         self.tables: dict[Side, ShardedRows] = {"user": self.net.users, "item": self.net.items}  # type: ignore[dict-item]
@@ -75,8 +80,8 @@ class Training:
                 layer.sparse = False  # their gradients are averaged over the ranks whole
         self.objective = Objective(solver, [self.net], self.facts, rank.device)
         self._step.objective = self.objective
-        self.batches = Batches(self._targets(data), solver.batch_size, solver.balance, None)
-        self.measuring = Measuring.of(self.net, self.facts, run.valid_in_memory, data, rank, self.objective.likes)
+        self.batches = self._batches(data)
+        self.measuring = Measuring.of(self.net, run.valid, data, rank, self.objective.likes)
         self.order = torch.Generator(rank.device).manual_seed(run.seed)
         self.draws = torch.Generator(rank.device)
         self.history: list[Event] = []
@@ -137,7 +142,7 @@ class Training:
         total, squares, answered = self.rank.summed(sums).tolist()
         if not math.isfinite(total):
             raise DivergedError(f"training diverged in epoch {epoch + 1}: the loss is not finite; {ADVICE}", None)
-        return total / len(self.batches.rows), math.sqrt(squares / answered) if answered else None, rows
+        return total / self.events, math.sqrt(squares / answered) if answered else None, rows
 
     def step(self, batch: Batch, epoch: int, step: int) -> tuple[Tensor, Tensor, int]:
         """One step on a global batch; this rank's part of its loss, of the squared error, and of the rows answered, on the CPU."""
@@ -186,9 +191,14 @@ class Training:
     def _table(self, side: Side, rows: int, width: int, init: str, bias: bool, seen: Floats) -> ShardedRows:
         return ShardedRows(side, rows, width, init, bias, seen, self.solver.penalty)
 
-    def _targets(self, data: Dataset) -> Batch:
+    def _batches(self, data: Dataset | Shards) -> Batches | ShardBatches:
+        """The global batches, alike on every rank; of shards a rank holds the one in use and the next."""
+        size, likes = self.solver.batch_size, self.objective.likes
+        if isinstance(data, Shards):
+            return ShardBatches(data, size, self.rank.device, likes)
         rows = rows_of(data.interactions, self.rank.device)
-        return replace(rows, target=torch.ones_like(rows.target)) if self.objective.likes else rows
+        rows = replace(rows, target=torch.ones_like(rows.target)) if likes else rows
+        return Batches(rows, size, self.solver.balance, None)
 
     # ---- checkpoints ---------------------------------------------------------------------------------------------------------
 
