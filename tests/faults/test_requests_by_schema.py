@@ -51,6 +51,6 @@ def test_made_requests(model: Path, tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(7200)
 def test_twenty_thousand_made_requests(model: Path, tmp_path: Path) -> None:
-    code, report, cases = made_requests(model, tmp_path, 1300, 7000)
+    code, report, cases = made_requests(model, tmp_path, 1500, 7000)
     assert code == 0, report
     assert cases >= 20_000, report
