@@ -1,7 +1,7 @@
 """Alternating least squares: each side in turn is the exact or block-wise optimum while the other is fixed.
 
 On likes it fits `FittedImplicit` (see there for the loss), on ratings the plain `FittedDot` with biases. Rows are independent of
-one another, so the result is the same bytes on any number of threads.
+one another, so the result is the same bytes on any number of threads. A row with few likes is solved among them (`models/few.py`).
 """
 
 from __future__ import annotations
