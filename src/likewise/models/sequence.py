@@ -130,31 +130,30 @@ class FittedSequential(FittedModel[Floats]):
 
     def _losses(self, history: Histories, vector: Floats) -> Floats:
         """What the score loses without each entry, float32 [entry]; entries before the window lose nothing."""
-        rows = history.rows
-        read = np.flatnonzero(rows >= 0)[-(self.config.window - 1) :]
-        taste = np.zeros(len(rows), np.float32)
+        known, window = np.flatnonzero(history.rows >= 0), self.config.window
+        read = np.arange(max(len(known) - window, 0), len(known))
+        taste = np.zeros(len(history.rows), np.float32)
         if len(read):
-            kept = [np.delete(read, n) for n in range(len(read))]
-            lengths = np.array([len(k) for k in [*kept, read]], np.int64)
-            every = Histories(np.concatenate([[0], np.cumsum(lengths)]), rows[np.concatenate([*kept, read])])
+            kept = [known[-window:], *(np.delete(known, n)[-window:] for n in read)]
+            lengths = np.array([len(k) for k in kept], np.int64)
+            every = Histories(np.concatenate([[0], np.cumsum(lengths)]), history.rows[np.concatenate(kept)])
             scores = self.fold_in(every) @ vector
-            taste[read] = scores[-1] - scores[:-1]
+            taste[known[read]] = scores[0] - scores[1:]
         return taste
 
     def _last_states(self, histories: Histories) -> Floats:
-        """The forward pass, [batch, factor], of the last events of each person, padded behind to the longest."""
-        kept = np.minimum(histories.counts, self.config.window - 1)
-        longest = int(kept.max(initial=0)) + 1
-        x = np.zeros((len(histories), longest, self.items.shape[1]), np.float32)
+        """The forward pass, [batch, factor], of the last inputs of each person, padded behind to the longest."""
+        window = self.config.window
+        kept, inputs = np.minimum(histories.counts, window), np.minimum(histories.counts + 1, window)
+        x = np.zeros((len(histories), int(inputs.max(initial=1)), self.items.shape[1]), np.float32)
         x[:, 0] = self.weights["start"]
         person = np.repeat(np.arange(len(kept)), kept)
         place = np.arange(int(kept.sum())) - np.repeat(np.cumsum(kept) - kept, kept)
         newest = np.repeat(histories.indptr[1:] - kept, kept) + place
-        x[person, place + 1] = self.items[histories.rows[newest]]
-        x += self.weights["places"][:longest]
+        x[person, place + (inputs - kept)[person]] = self.items[histories.rows[newest]]
         for n in range(self.config.blocks):
             x = self._block(x, f"blocks.{n}.")
-        return self._norm(x[np.arange(len(kept)), kept], "norm")
+        return self._norm(x[np.arange(len(kept)), inputs - 1], "norm")
 
     def _block(self, x: Floats, name: str) -> Floats:
         n, places, width = x.shape
@@ -162,7 +161,8 @@ class FittedSequential(FittedModel[Floats]):
         looked = self._linear(self._norm(x, name + "before"), name + "look").reshape(n, places, 3, heads, width // heads)
         query, key, value = looked.transpose(2, 0, 3, 1, 4)
         weight = query @ key.swapaxes(-1, -2) * np.float32((width // heads) ** -0.5)
-        weight = np.where(np.tri(places, dtype=np.bool_), weight, np.float32(-np.inf))
+        apart = np.subtract.outer(np.arange(places), np.arange(places))
+        weight = np.where(apart >= 0, weight + self.weights[name + "distances"][:, np.maximum(apart, 0)], np.float32(-np.inf))
         weight = np.exp(weight - weight.max(-1, keepdims=True))
         seen = (weight / weight.sum(-1, keepdims=True)) @ value
         x = x + self._linear(seen.swapaxes(1, 2).reshape(n, places, width), name + "gather")

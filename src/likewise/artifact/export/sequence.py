@@ -14,24 +14,23 @@ LONGEST = 2**31
 def fold_sequential(g: Graph, model: FittedSequential, told: Entries) -> Value:
     """The state after the last events."""
     config, weights = model.config, model.weights
-    read = told.kept.slice([1 - config.window], [LONGEST])
+    read = told.kept.slice([-config.window], [LONGEST])
     start = np.asarray(weights["start"], np.float32).reshape(1, -1)
-    x = g.concat(start, g.constant(model.items).take(read))
-    places = x.length()
-    x = x + g.constant(weights["places"]).slice(g.constant(np.zeros(1, np.int64)), places)
-    order = g.arange(places)
-    hidden = order.shaped(1, -1) > order.shaped(-1, 1)
+    x = g.concat(start, g.constant(model.items).take(read)).slice([-config.window], [LONGEST])
+    order = g.arange(x.length())
+    apart = order.shaped(-1, 1) - order.shaped(1, -1)
     for n in range(config.blocks):
-        x = _block(g, model, x, hidden, f"blocks.{n}.")
+        x = _block(g, model, x, apart, f"blocks.{n}.")
     return _norm(g, model, x.slice([-1], [LONGEST]), "norm").shaped(-1)
 
 
-def _block(g: Graph, model: FittedSequential, x: Value, hidden: Value, name: str) -> Value:
+def _block(g: Graph, model: FittedSequential, x: Value, apart: Value, name: str) -> Value:
     heads, width = model.config.heads, model.config.factors
     looked = _linear(g, model, _norm(g, model, x, name + "before"), name + "look").shaped(-1, 3, heads, width // heads)
     query, key, value = (looked.take(np.array(n), 1).turned(1, 0, 2) for n in range(3))  # [head, place, part]
     weight = query @ key.turned(0, 2, 1) * (width // heads) ** -0.5
-    weight = g.choose(hidden, -np.inf, weight)
+    weight = weight + g.constant(model.weights[name + "distances"]).take(apart.most(0), 1)
+    weight = g.choose(apart < 0, -np.inf, weight)
     seen = (weight.apply("Softmax", axis=-1) @ value).turned(1, 0, 2).shaped(-1, width)
     x = x + _linear(g, model, seen, name + "gather")
     wide = _linear(g, model, _norm(g, model, x, name + "after"), name + "widen").apply("Relu")

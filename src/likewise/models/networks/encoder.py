@@ -36,13 +36,25 @@ class Group:
     spread: Tensor | None = None
     real: Tensor | None = None
 
-    def attend(self, looked: Tensor, heads: int) -> Tensor:
-        """What each row of the group sees, [row, width], of queries, keys and values [row of the table, 3 * width]."""
+    def attend(self, looked: Tensor, distances: Tensor) -> Tensor:
+        """What each row of the group sees, [row, width].
+
+        Parameters
+        ----------
+        looked : [row of the table, 3 * width], queries, keys and values.
+        distances : [head, distance], what each distance adds to the logit of attention.
+        """
+        heads = len(distances)
         n, places = self.shape
         width = looked.shape[1] // 3
         inner = looked[self.rows] if self.spread is None else looked.index_select(0, self.spread)
         query, key, value = inner.reshape(n, places, 3, heads, width // heads).permute(2, 0, 3, 1, 4)
-        seen = F.scaled_dot_product_attention(query, key, value, is_causal=True).transpose(1, 2).reshape(n * places, width)
+        apart = torch.arange(places, device=looked.device)
+        apart = apart[:, None] - apart
+        near = distances.index_select(1, apart.clamp_min(0).reshape(-1)).reshape(heads, places, places)
+        near = near.masked_fill(apart < 0, -torch.inf).to(query.dtype)
+        seen = F.scaled_dot_product_attention(query, key, value, attn_mask=near[None])
+        seen = seen.transpose(1, 2).reshape(n * places, width)
         return seen if self.real is None else seen.index_select(0, self.real)
 
 
@@ -70,11 +82,12 @@ def _group(lengths: Tensor, longest: int, row: int, events: int) -> Group:
 
 
 class Block(nn.Module):
-    """x + attention(norm(x)), then x + dense(norm(x)) (the order of GPT-2)."""
+    """x + attention(norm(x)), then x + dense(norm(x)) (the order of GPT-2); attention knows how far back it looks."""
 
-    def __init__(self, width: int, heads: int, dropout: float) -> None:
+    def __init__(self, width: int, heads: int, window: int, dropout: float) -> None:
         super().__init__()
-        self.heads, self.dropout = heads, dropout
+        self.dropout = dropout
+        self.distances = nn.Parameter(torch.zeros(heads, window))
         self.before, self.after = nn.LayerNorm(width), nn.LayerNorm(width)
         self.look, self.gather = nn.Linear(width, 3 * width), nn.Linear(width, width)
         self.widen, self.narrow = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
@@ -82,7 +95,7 @@ class Block(nn.Module):
     def forward(self, x: Tensor, groups: Sequence[Group]) -> Tensor:
         """[event, width] to the same; an event sees itself and what came before in its window."""
         looked = self.look(self.before(x))
-        seen = torch.cat([group.attend(looked, self.heads) for group in groups])
+        seen = torch.cat([group.attend(looked, self.distances) for group in groups])
         x = x + F.dropout(self.gather(seen), self.dropout, self.training)
         wide = torch.relu(self.widen(self.after(x)))
         out: Tensor = x + F.dropout(self.narrow(wide), self.dropout, self.training)
@@ -101,52 +114,56 @@ class Encoder(nn.Module):
         super().__init__()
         self.window, self.dropout = window, dropout
         self.start = nn.Parameter(torch.randn(width) * width**-0.5)
-        self.places = nn.Parameter(torch.randn(window, width) * width**-0.5)
-        self.blocks = nn.ModuleList(Block(width, heads, dropout) for _ in range(blocks))
+        self.blocks = nn.ModuleList(Block(width, heads, window, dropout) for _ in range(blocks))
         self.norm = nn.LayerNorm(width)
 
     def forward(self, vectors: Tensor, counts: Tensor) -> Tensor:
         """States before each event, [event, width], of whole histories side by side.
+
+        Histories longer than the window are cut; while training each is cut elsewhere each time, so that no event always lacks what
+        came before it.
 
         Parameters
         ----------
         vectors : [event, width], the item of each event.
         counts : int64 [person], events of each person, in the order of `vectors`.
         """
-        ends = counts.cumsum(0)
-        firsts = torch.zeros(len(vectors), dtype=torch.bool, device=vectors.device)
-        firsts[(ends - counts)[counts > 0]] = True
-        before = torch.where(firsts[:, None], self.start, vectors.roll(1, 0))
-        place = torch.arange(len(vectors), device=vectors.device) - torch.repeat_interleave(ends - counts, counts)
-        return self._windows(before, place)
+        firsts = counts.cumsum(0) - counts
+        inputs = vectors.roll(1, 0).index_copy(0, firsts[counts > 0], self.start.expand(int((counts > 0).sum()), -1))
+        skipped = torch.zeros_like(counts)
+        if self.training:
+            drawn = torch.randint(self.window, counts.shape, device=counts.device)
+            skipped = torch.where(counts > self.window, drawn, skipped)
+        place = torch.arange(len(vectors), device=vectors.device) - torch.repeat_interleave(firsts - skipped, counts)
+        opens = place % self.window == 0
+        opens[firsts[counts > 0]] = True
+        return self._windows(inputs, opens)
 
     def last(self, vectors: Tensor, counts: Tensor) -> Tensor:
-        """States [person, width] after the last `window - 1` events of each person at most."""
-        kept = counts.clamp_max(self.window - 1)
-        ends = counts.cumsum(0)
-        inner = torch.arange(int(kept.sum()), device=vectors.device)
-        inner = inner - torch.repeat_interleave(kept.cumsum(0) - kept, kept) + torch.repeat_interleave(ends - kept, kept)
-        grown = kept + 1
+        """States [person, width] after the last `window` inputs of each person at most: the start, then their events."""
+        kept = counts.clamp_max(self.window)
+        grown = (counts + 1).clamp_max(self.window)
         stops = grown.cumsum(0)
-        inputs = self.start.expand(int(stops[-1]) if len(stops) else 0, -1).clone()
-        open_ = torch.ones(len(inputs), dtype=torch.bool, device=vectors.device)
-        open_[stops - grown] = False
-        inputs[open_] = vectors[inner]
-        place = torch.arange(len(inputs), device=vectors.device) - torch.repeat_interleave(stops - grown, grown)
-        return self._windows(inputs, place)[stops - 1]
+        inner = torch.arange(int(kept.sum()), device=vectors.device)
+        inner = inner + torch.repeat_interleave(counts.cumsum(0) - kept.cumsum(0), kept)
+        inputs = self.start.expand(int(grown.sum()), -1).clone()
+        opens = torch.zeros(len(inputs), dtype=torch.bool, device=vectors.device)
+        opens[stops - grown] = True
+        begun = torch.zeros_like(opens)
+        begun[(stops - grown)[grown > kept]] = True
+        inputs[~begun] = vectors[inner]
+        return self._windows(inputs, opens)[stops - 1]
 
-    def _windows(self, inputs: Tensor, place: Tensor) -> Tensor:
-        """States of inputs that lie person by person; each person's are cut into windows."""
+    def _windows(self, inputs: Tensor, opens: Tensor) -> Tensor:
+        """States of inputs that lie window by window; `opens` marks the first of each."""
         if not len(inputs):
             return inputs
-        within = place % self.window
-        starts = (within == 0).nonzero()[:, 0]
+        starts = opens.nonzero()[:, 0]
         lengths = torch.diff(starts, append=torch.tensor([len(inputs)], device=inputs.device))
         lengths, longest_first = lengths.sort(descending=True, stable=True)
         shift = starts[longest_first] - (lengths.cumsum(0) - lengths)
         rows = torch.arange(len(inputs), device=inputs.device) + torch.repeat_interleave(shift, lengths)
-        x = inputs.index_select(0, rows) + self.places.index_select(0, within[rows])
-        x = F.dropout(x, self.dropout, self.training)
+        x = F.dropout(inputs.index_select(0, rows), self.dropout, self.training)
         groups = groups_of(lengths)
         for block in self.blocks:
             x = block(x, groups)

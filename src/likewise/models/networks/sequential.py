@@ -1,12 +1,14 @@
 """Causal transformer over a person's last items: what comes next (Kang and McAuley 2018, trained by softmax).
 
-    x_t = e_{item t-1} + place_t                  x_0 = start + place_0
+    x_0 = start,  x_t = e_{item t-1}
     x   = x + attention(norm(x));  x = x + dense(norm(x))            a few blocks, each place sees itself and what came before
+    attention of t to s ~ exp(q_t . k_s / sqrt(width) + b_{t-s})     a learned number for each head, block and distance
     score(history, i) = norm(x_T) . e_i
 
+Order enters by distance alone (Shaw et al. 2018; Zhai et al. 2024), so that the film just before has its own weight wherever it stands.
 Items have one table, read at both ends. Every event is a target of a softmax over the catalogue, or over many sampled negatives
 (Klenitskiy and Vasilev 2023; Petrov and Macdonald 2023: the loss, not the network, made it strong). A batch holds whole histories;
-they are cut into windows of at most `window` events, and windows of like length are computed together.
+they are cut into windows of at most `window` events, elsewhere each time, and windows of like length are computed together.
 After training a person is a vector: the state after their history, which NumPy computes for newcomers.
 """
 
