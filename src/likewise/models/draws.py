@@ -16,13 +16,10 @@ from numpy.typing import NDArray
 
 from likewise.data.csr import CSR
 from likewise.data.interactions import Histories
-from likewise.models.conditional import draw_rows
-from likewise.models.streams import derived_key, fill_normals, stream
+from likewise.models.perturbed import Known, drawn_rows, prior_noise, rating_noise, spreads
 from likewise.shapes import Floats, Rows
 
 Halves = NDArray[np.float16]
-_NO_ROWS = np.empty(0, np.int32)
-_FOLD_KEY = 7
 _OPTIONAL = ("features", "history", "usual_features", "usual_history")
 
 
@@ -132,6 +129,16 @@ class FieldDraws:
         """Of a row under each draw's prior, float64 [draw, width, width]."""
         return np.asarray(np.linalg.inv(self.precision), np.float64)
 
+    @cached_property
+    def spreads(self) -> Floats:
+        """Root of the covariance, float32 [draw, width, width]: S S' = covariance."""
+        return spreads(self.precision)
+
+    @cached_property
+    def noise(self) -> NDArray[np.float64]:
+        """What every row folded in is drawn with, standard normals [draw, width]."""
+        return prior_noise(self.n_draws, self.mean.shape[1])
+
     def variance_along(self, others: Floats) -> Floats:
         """Variance of the score of a row from the prior with rows of the other side [batch, draw, width], mean over draws, [batch]."""
         design = others.astype(np.float64)
@@ -164,8 +171,8 @@ class FieldDraws:
     def fold(self, histories: Histories, features: CSR | None, others: Floats, alpha: Floats, targets: Floats, weights: Floats) -> Floats:
         """Rows that were never trained on, drawn from their conditional under each draw: float32 [batch, draw, width].
 
-        Draws are paired, each with the mirror image of the other's noise, so that it cancels from the mean over draws. A row
-        with neither ratings nor features is the prior mean.
+        Draws are paired, each with the mirror image of the other's noise, so that it cancels from the mean over draws
+        (`models.perturbed`). A row with neither ratings nor features is the prior mean.
 
         Parameters
         ----------
@@ -173,40 +180,20 @@ class FieldDraws:
         targets, weights : float32 [entry]
         """
         means = self.prior_means(histories, features)
+        alike = self.features is None and self.history is None
         rows = histories.rows
-        if (
-            len(rows) < len(others) // 4
-        ):  # the few partners that occur are gathered: a copy of all of them is what one visitor would wait for
+        precisions = weights * np.asarray(alpha, np.float32)[:, None]
+        wanted = targets + rating_noise(self.n_draws, rows) / np.sqrt(np.maximum(precisions, np.float32(1e-12)))
+        if len(rows) < len(others) // 4:  # the few partners that occur are gathered: one visitor would wait for a copy of all
             some, places = np.unique(rows, return_inverse=True)
             others, rows = others[some], places.astype(np.int32)
-        folded = np.empty_like(means)
-        out = np.empty((len(histories), means.shape[2]), np.float32)
-        partners = np.ascontiguousarray(rows[:, None], np.int32)
+        told = Histories(histories.indptr, rows)
+        prior = (means[:1] if alike else means, self.precision, self.spreads, self.noise)
+        folded = drawn_rows(Known(told, others, wanted, precisions, *prior))
         informed = histories.counts > 0
         if features is not None and self.features is not None:
             informed |= features.counts > 0
-        for s in range(self.n_draws):
-            key, sign = derived_key(_FOLD_KEY, s // 2), 1.0 - 2.0 * (s % 2)
-            prior = np.ascontiguousarray(means[:, s])
-            table = np.ascontiguousarray(others[:, s])
-            draw_rows(
-                0,
-                len(histories),
-                histories.indptr,
-                partners,
-                _NO_ROWS,
-                targets,
-                weights,
-                float(alpha[s]),
-                table,
-                prior,
-                self.precision[s],
-                key,
-                sign,
-                True,
-                out,
-            )
-            folded[:, s] = np.where(informed[:, None], out, prior)
+        folded[~informed] = means[~informed]
         return folded
 
     def with_rows(self, rows: Rows, values: Floats, scale: Floats, share: Floats, told: Floats) -> Self:
@@ -245,15 +232,6 @@ def widened(draws: Floats, variance: Floats) -> Floats:
     normal = np.array([NormalDist().inv_cdf(place) for place in places])
     normal = ((normal - normal.mean()) / normal.std()).astype(np.float32)
     return np.asarray(draws + np.sqrt(variance)[:, None] * normal, np.float32)
-
-
-def fold_noise(draws: int, width: int) -> NDArray[np.float64]:
-    """The standard normals [draw, width] with which `fold` draws every row, for programs that fold in by themselves."""
-    noise = np.empty((draws, width))
-    for s in range(draws):
-        fill_normals(np.uint64(stream(derived_key(_FOLD_KEY, s // 2), 0)), noise[s])
-        noise[s] *= 1.0 - 2.0 * (s % 2)
-    return noise
 
 
 def _add_rows(means: Floats, x: CSR, coefficients: Halves) -> None:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from likewise.artifact.export.entries import Entries
 from likewise.artifact.export.graph import Graph, Value
 from likewise.artifact.export.solve import inverse_root
-from likewise.models.draws import fold_noise
+from likewise.models.perturbed import rating_noise
 from likewise.models.posterior import LATENT_ROUNDS, FittedPosterior
 
 FARTHEST = 40.0
@@ -26,13 +26,16 @@ def fold_posterior(g: Graph, model: FittedPosterior, told: Entries) -> Value:
     across = (design * strength).turned(0, 2, 1)
     precision = g.constant(np.asarray(model.users.precision, np.float64))
     root = inverse_root(g, precision + across @ design, width)
-    noise = root.turned(0, 2, 1) @ g.constant(fold_noise(draws, width)[:, :, None])
-    known = precision @ prior.shaped(draws, width, 1)
+    moved = (model.users.spreads @ model.users.noise[:, :, None]).astype(np.float64)
+    known = precision @ (prior.to(np.float64).shaped(draws, width, 1) + moved)
+    noise = rating_noise(draws, np.arange(model.n_items, dtype=np.int32)).T
+    errors = g.constant(np.ascontiguousarray(noise)).take(told.rows).to(np.float64).turned(1, 0).shaped(draws, -1, 1)
+    known = known + design.turned(0, 2, 1) @ (strength.apply("Sqrt") * errors)
 
     def drawn(targets: Value) -> Value:
         """Rows [draw, width, 1] given what each entry's score should be."""
         right = known + across @ (targets.to(np.float64).shaped(1, -1, 1) - bias)
-        return root.turned(0, 2, 1) @ (root @ right) + noise
+        return root.turned(0, 2, 1) @ (root @ right)
 
     rows = drawn(_targets(g, model, told.ratings, told.ratings * 0.0))
     for _ in range(LATENT_ROUNDS if model.observed.is_levels else 0):
