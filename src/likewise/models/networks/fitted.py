@@ -24,8 +24,8 @@ from likewise.shapes import Floats, Rows
 
 CELLS = 1 << 22
 """Numbers that a block of person-item pairs may hold at once: 16 MB of float32 a column set."""
-TILE, THINGS = 1 << 20, 512
-"""Numbers that a tile of people and items may hold, and its items: what a layer makes of it stays in the cache."""
+TILE, THINGS, LEAST = 1 << 20, 512, 128
+"""Numbers that a tile of people and items may hold, its items for one person, and for many: what a layer makes of it stays in the cache."""
 STEPS = 6
 SHRINK = (1.0, 0.5, 0.25, 0.1)
 KINDS: tuple[LinkKind, ...] = ("free", "clip", "sigmoid", "logistic")
@@ -95,16 +95,17 @@ class FittedNetwork(FittedModel[Floats]):
     def score(self, people: Floats, items: Rows | None = None) -> Floats:
         things = self.things if items is None else _looked_up(self.things, items, self.item_prior)
         scores = np.empty((len(people), len(things)), np.float32)
-        block = max(1, TILE // (THINGS * max(1, people.shape[1] + things.shape[1])))
+        wide = max(LEAST, THINGS // max(1, len(people)))
+        block = max(1, TILE // (wide * max(1, people.shape[1] + things.shape[1])))
         right = torch.from_numpy(things)
         with torch.no_grad():
             for start in range(0, len(people), block):
                 left = torch.from_numpy(np.ascontiguousarray(people[start : start + block]))
-                for first in range(0, len(things), THINGS):
-                    some = right[first : first + THINGS]
+                for first in range(0, len(things), wide):
+                    some = right[first : first + wide]
                     shape = (len(left), len(some))
                     joined = self._join(left[:, None].expand(*shape, -1), some.expand(*shape, -1), {})
-                    scores[start : start + block, first : first + THINGS] = joined.numpy()
+                    scores[start : start + block, first : first + wide] = joined.numpy()
         return scores
 
     def score_pairs(self, people: Floats, items: Rows, context: Context | None = None) -> Floats:

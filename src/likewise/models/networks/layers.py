@@ -280,12 +280,17 @@ def is_grid(person: Tensor, item: Tensor) -> bool:
 
 
 def dense_grid(layers: nn.Sequential, person: Tensor, item: Tensor) -> Tensor:
-    """Dense layers of every person with every item [batch, item, ...], with the first, W (p, q) + b, done as W_p p + W_q q + b."""
+    """Dense layers of every person with every item [batch, item, ...], with the first, W (p, q) + b, done as W_p p + W_q q + b.
+
+    Each layer's numbers are overwritten by the next ReLU: fresh memory for every tile would cost more than the products.
+    """
     first, *rest = layers
     if not isinstance(first, nn.Linear):
         raise TypeError(f"dense layers begin with a linear one; these begin with {type(first).__name__}")
     width = person.shape[-1]
     left = F.linear(person[:, :1], first.weight[:, :width], first.bias)
     right = F.linear(item[:1], first.weight[:, width:])
-    found: Tensor = nn.Sequential(*rest)(left + right)
+    found = left + right
+    for layer in rest:
+        found = found.relu_() if isinstance(layer, nn.ReLU) else layer(found)
     return found

@@ -95,10 +95,14 @@ class NeuMF(Network):
     def score(self, net: Any, person: Tensor, item: Tensor, context: Mapping[str, Tensor]) -> Tensor:
         import torch
 
+        from likewise.models.networks.layers import dense_grid, is_grid
+
         sizes = [self.factors, self.embedding, 1]
         p, s, user_bias = torch.split(person, sizes, -1)
         q, t, item_bias = torch.split(item, sizes, -1)
-        joined: Tensor = net.mix(p * q) + net.hidden(torch.cat([s, t], -1)) + user_bias + item_bias
+        grid = is_grid(person, item) and not net.hidden.training  # the first layer sees each side once
+        perceptron = dense_grid(net.hidden, s, t) if grid else net.hidden(torch.cat([s, t], -1))
+        joined: Tensor = net.mix(p * q) + perceptron + user_bias + item_bias
         return joined[..., 0]
 
     def vectors(self, person: Tensor, item: Tensor) -> None:
