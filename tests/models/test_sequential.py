@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import polars as pl
 import pytest
 
+import likewise as lw
+from likewise.data.csr import CSR
+from likewise.data.dataset import Dataset
 from likewise.data.interactions import Histories
 from likewise.data.synthetic import planted_chain
 from likewise.errors import InputError
@@ -101,3 +105,34 @@ def test_resumed_training_ends_where_training_in_one_go_ends(tmp_path) -> None:
 def test_impossible_settings_are_refused(wrong, says: str) -> None:
     with pytest.raises(InputError, match=says):
         Sequential(**wrong)
+
+
+def test_an_item_nobody_took_stands_with_its_like() -> None:
+    rng = np.random.default_rng(0)
+    genre = rng.integers(0, 4, 240)  # people stay in one genre of six items
+    events = pl.DataFrame(
+        {
+            "user_id": np.repeat(np.arange(240), 5),
+            "item_id": np.concatenate([rng.permutation(6)[:5] + 6 * g for g in genre]),
+            "timestamp": np.tile(np.arange(5), 240),
+        }
+    )
+    table = pl.DataFrame({"item_id": np.arange(24), "genre": [f"g{n // 6}" for n in range(24)]})
+    data = Dataset.of(events, item_table=table)
+    solver = Gradient(epochs=10, batch_size=256, loss="softmax", optimizer=AdamW(1e-2))
+    model = Sequential(factors=8, heads=1, blocks=1, window=8, dropout=0.0, features=True)
+    rec = lw.Recommender(model, solver).fit(data, threads=1)
+    fans = data.users.rows(np.flatnonzero(genre == 2))
+    scores = rec.new_item(features={"genre": "g2"}).fitted.score(rec.fitted.people(fans))
+    others = data.items.rows(np.setdiff1d(np.arange(24), np.arange(12, 18)))
+    assert (scores[:, 24] > scores[:, others].max(1)).mean() >= 0.9
+    np.testing.assert_allclose(rec.fitted.fold_in(data.interactions.by_user.take(fans)), rec.fitted.people(fans), atol=2e-5)
+    again = FittedSequential.from_state(model, rec.fitted.state())
+    np.testing.assert_array_equal(again.with_items(*_plain_item(data)).items, rec.fitted.with_items(*_plain_item(data)).items)
+    with pytest.raises(InputError, match="table of items"):
+        lw.Recommender(model, solver).fit(CHAIN.data)
+
+
+def _plain_item(data: Dataset) -> tuple[np.ndarray, Histories, CSR]:
+    features = data.item_features.encode(pl.DataFrame({"genre": ["g1"]})).design()
+    return np.array([24], np.int32), Histories.of({}), features

@@ -16,6 +16,7 @@ from likewise.models.base import Arrays, Context, FittedModel, Parts, Side, chec
 from likewise.models.levels import grown
 from likewise.models.link import Link
 from likewise.models.networks.sequential import Sequential
+from likewise.models.networks.tower import Tower
 from likewise.shapes import Floats, Rows
 
 PEOPLE = 256
@@ -34,12 +35,18 @@ class FittedSequential(FittedModel[Floats]):
     items : float32 [item, factor]
     weights : mapping of name to array
         The encoder's, by torch's names.
+    tower : Tower or None
+        What features add to an item's vector.
+    plain : float32 [factor] or None
+        The mean of the items' own vectors, beside a tower.
     """
 
     config: Sequential
     users: Floats
     items: Floats
     weights: Mapping[str, Floats]
+    tower: Tower | None = None
+    plain: Floats | None = None
 
     @property
     def link(self) -> Link:  # type: ignore[override]
@@ -94,8 +101,13 @@ class FittedSequential(FittedModel[Floats]):
         return replace(self, users=grown(self.users, users, people, self._nobody))
 
     def with_items(self, items: Rows, histories: Histories, features: CSR | None = None) -> Self:
-        """A new item points where the people who took it point, as long as the usual item; one that nobody took is the mean item."""
+        """A new item points where the people who took it point, as long as the usual item.
+
+        One that nobody took is what its features say, where the model reads them, else the mean item.
+        """
         rows = np.tile(self.items.mean(0), (len(items), 1)) if self.n_items else np.zeros((len(items), self.items.shape[1]), np.float32)
+        if self.tower is not None and self.plain is not None and features is not None:
+            rows = np.where(features.counts[:, None] > 0, self.plain + self.tower(features), rows)
         usual = float(np.linalg.norm(self.items, axis=1).mean()) if self.n_items else 1.0
         for n in np.flatnonzero(histories.counts):
             takers = histories.rows[histories.indptr[n] : histories.indptr[n + 1]]
@@ -109,12 +121,18 @@ class FittedSequential(FittedModel[Floats]):
 
     def state(self) -> Arrays:
         weights: Arrays = {f"encoder/{name}": value for name, value in self.weights.items()}
-        return {"users": self.users, "items": self.items, **weights}
+        features = {} if self.tower is None or self.plain is None else {"plain": self.plain, "tower/table": self.tower.table}
+        return {"users": self.users, "items": self.items, **weights, **features}
 
     @classmethod
     def from_state(cls, config: Sequential, state: Mapping[str, NDArray[Any]]) -> Self:
         weights = {name.removeprefix("encoder/"): value for name, value in state.items() if name.startswith("encoder/")}
-        return cls(config, state["users"], state["items"], weights)
+        tower = Tower(state["tower/table"]) if "tower/table" in state else None
+        return cls(config, state["users"], state["items"], weights, tower, state.get("plain"))
+
+    @property
+    def reads_features(self) -> bool:
+        return self.tower is not None
 
     @cached_property
     def _nobody(self) -> Floats:

@@ -15,7 +15,7 @@ After training a person is a vector: the state after their history, which NumPy 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -45,6 +45,9 @@ class Sequential(Network):
     window : int, at least 2
         Events that are read, newest first; longer histories are cut into windows while training.
     dropout : share in [0, 1)
+    features : bool
+        An item is its own vector and the sum of its features' vectors, so that an item nobody took stands near its like; needs a table
+        of items.
     """
 
     factors: int = 64
@@ -52,6 +55,7 @@ class Sequential(Network):
     heads: int = 2
     window: int = 100
     dropout: float = 0.2
+    features: bool = False
 
     name: ClassVar[str] = "sequential"
     grouped: ClassVar[Side | None] = "user"
@@ -73,11 +77,16 @@ class Sequential(Network):
 
     def tables(self, facts: Facts) -> dict[str, nn.Module]:
         from likewise.models.networks.encoder import Encoder
-        from likewise.models.networks.layers import Ragged, Table
+        from likewise.models.networks.layers import FeatureTower, Ragged, Table
 
-        by_user = facts.data.by_user
+        if self.features and facts.item_features is None:
+            raise InputError("features=True needs a table of items and there is none: give one, or leave features at False")
+        by_user, seen = facts.data.by_user, facts.seen("item")
+        described = facts.item_features if self.features else None
+        tower = {} if described is None else {"item_tower": FeatureTower(described.design(), self.factors, seen, bias=False)}
         return {
-            "items": Table(facts.data.n_items, self.factors, "scaled", seen=facts.seen("item")),
+            "items": Table(facts.data.n_items, self.factors, "scaled", seen=seen),
+            **tower,
             "encoder": Encoder(self.factors, self.blocks, self.heads, self.window, self.dropout),
             "histories": Ragged(CSR(by_user.indptr, by_user.rows, None, facts.data.n_items)),
         }
@@ -92,16 +101,16 @@ class Sequential(Network):
         if net.training:
             distinct, counts = torch.unique_consecutive(users, return_counts=True)
             _, items, _ = net.histories.take(distinct)
-            states: Tensor = net.encoder(net.items(items), counts)
+            states: Tensor = net.encoder(self.item(net, items), counts)
             return states
         distinct, place = torch.unique(users, return_inverse=True)
         indptr, items, _ = net.histories.take(distinct)
-        last: Tensor = net.encoder.last(net.items(items), indptr.diff())
+        last: Tensor = net.encoder.last(self.item(net, items), indptr.diff())
         return last.index_select(0, place)
 
     def item(self, net: Any, items: Tensor) -> Tensor:
         rows: Tensor = net.items(items)
-        return rows
+        return rows + net.item_tower(items) if self.features else rows
 
     def score(self, net: Any, person: Tensor, item: Tensor, context: Mapping[str, Tensor]) -> Tensor:
         return (person * item).sum(-1)
@@ -110,12 +119,16 @@ class Sequential(Network):
         return person, item
 
     def fitted(self, nets: Sequence[Net], facts: Facts) -> FittedModel[Any]:
+        from likewise.models.networks.tower import Tower
         from likewise.models.sequence import FittedSequential
 
         if len(nets) > 1:
             raise InputError("a sequential model is trained one seed at a time; leave averaging.seeds at 1, and blend several instead")
         (net,) = nets
         weights = {name: value.detach().cpu().numpy() for name, value in net.encoder.state_dict().items()}  # type: ignore[union-attr]
-        items = net.get_parameter("items.weight").detach().cpu().numpy()
-        people = net.everyone("user", facts.data.n_users, block=512)
-        return FittedSequential(self, people.astype(np.float32), items, weights)
+        items, people = net.everyone("item", facts.data.n_items), net.everyone("user", facts.data.n_users, block=512)
+        fitted = FittedSequential(self, people.astype(np.float32), items, weights)
+        if not self.features:
+            return fitted
+        own, table = (net.get_parameter(name).detach().cpu().numpy() for name in ("items.weight", "item_tower.table.weight"))
+        return replace(fitted, tower=Tower(table), plain=own.mean(0))
