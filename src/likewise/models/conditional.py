@@ -6,7 +6,7 @@ A row `(v, b)` of width `k + 1` meets each of its ratings with the design `(sum 
 
 A row's ratings are gathered side by side, a chunk at a time, as `[column, rating]` with the target as one more column; the
 precision and the right-hand side are then dot products of long contiguous rows, which vectorise, four by four so that each load
-serves four products. Chunks are summed in float64.
+serves four products. Chunks are summed in float64. The equations of many rows are then solved side by side, in lanes.
 """
 
 import math
@@ -17,6 +17,8 @@ from numba import njit
 from likewise.models.streams import fill_normals, stream
 
 CHUNK = 256
+LANES = 32
+"""Rows whose equations are solved side by side, each step for all of them at once."""
 _STRIDE = CHUNK + 16  # not a power of two, or the columns would share cache sets
 
 
@@ -122,19 +124,86 @@ def _gather_partners(table, partners, start, n, d):  # type: ignore[no-untyped-d
             d[x, r] *= s
 
 
+@njit(cache=True, nogil=True)
+def _add_ratings(table, partners, first, last, targets, place, weights, d, gram):  # type: ignore[no-untyped-def]
+    """Add the products of the columns of ratings [first, last) to gram, the target's last; `d` is room for a chunk."""
+    for start in range(first, last, CHUNK):
+        n = _gather(table, partners, start, min(CHUNK, last - start), targets, place, weights, d)
+        for x in range(0, gram.shape[0], 4):
+            for y in range(0, x + 4, 4):
+                _gram_tile(d, x, y, n, gram)
+
+
 @njit(cache=True, nogil=True, fastmath=True)
 def _cholesky(a, n):  # type: ignore[no-untyped-def]
-    """Lower factor of the leading n x n block, in place, with the reciprocal of the diagonal on the diagonal."""
+    """Lower factors of n x n matrices [row, column, lane], in place, with the reciprocals of the diagonals on the diagonals."""
+    lanes = a.shape[2]
+    for x in range(n):
+        for y in range(x):
+            for z in range(y):
+                for lane in range(lanes):
+                    a[x, y, lane] -= a[x, z, lane] * a[y, z, lane]
+            for lane in range(lanes):
+                a[x, y, lane] *= a[y, y, lane]
+        for z in range(x):
+            for lane in range(lanes):
+                a[x, x, lane] -= a[x, z, lane] * a[x, z, lane]
+        for lane in range(lanes):
+            a[x, x, lane] = 1.0 / math.sqrt(max(a[x, x, lane], 1e-12))
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _solve(a, n, noise, z, x_):  # type: ignore[no-untyped-def]
+    """Solve [row, lane] in place with the factors of `_cholesky`; `noise * z` is added half way, where covariances are identities."""
+    lanes = a.shape[2]
+    for x in range(n):
+        for y in range(x):
+            for lane in range(lanes):
+                x_[x, lane] -= a[x, y, lane] * x_[y, lane]
+        for lane in range(lanes):
+            x_[x, lane] *= a[x, x, lane]
+    for x in range(n):
+        for lane in range(lanes):
+            x_[x, lane] += noise * z[lane, x]
+    for x in range(n - 1, -1, -1):
+        for lane in range(lanes):
+            x_[x, lane] *= a[x, x, lane]
+        for y in range(x):
+            for lane in range(lanes):
+                x_[y, lane] -= a[x, y, lane] * x_[x, lane]
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _solve_one(a, n, noise, z, x_):  # type: ignore[no-untyped-def]
+    """`_cholesky` and `_solve` for one row alone, as for a visitor."""
     for x in range(n):
         for y in range(x):
             s = a[x, y]
-            for z in range(y):
-                s -= a[x, z] * a[y, z]
+            for c in range(y):
+                s -= a[x, c] * a[y, c]
             a[x, y] = s * a[y, y]
         s = a[x, x]
-        for z in range(x):
-            s -= a[x, z] * a[x, z]
+        for c in range(x):
+            s -= a[x, c] * a[x, c]
         a[x, x] = 1.0 / math.sqrt(max(s, 1e-12))
+        s = x_[x]
+        for y in range(x):
+            s -= a[x, y] * x_[y]
+        x_[x] = s * a[x, x]
+    for x in range(n - 1, -1, -1):
+        x_[x] = (x_[x] + noise * z[x]) * a[x, x]
+        for y in range(x):
+            x_[y] -= x_[x] * a[x, y]
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _pull(precision, mean, out):  # type: ignore[no-untyped-def]
+    """What the prior adds to the right-hand side: precision @ mean."""
+    for x in range(precision.shape[0]):
+        s = 0.0
+        for y in range(precision.shape[0]):
+            s += precision[x, y] * mean[y]
+        out[x] = s
 
 
 @njit(cache=True, nogil=True)
@@ -158,40 +227,33 @@ def draw_rows(first, last, indptr, partners, place, targets, weights, alpha, tab
     width = table.shape[1]
     tiles = (width + 1 + 3) // 4 * 4
     d = np.zeros((tiles, _STRIDE), np.float32)
-    a = np.empty((tiles, tiles), np.float64)
-    x_ = np.empty(width, np.float64)
+    gram = np.empty((tiles, tiles), np.float64)
+    lanes = max(1, min(LANES, last - first))
+    a = np.zeros((width, width, lanes), np.float64)
+    x_ = np.zeros((width, lanes), np.float64)
+    z = np.empty((lanes, width), np.float64)
     shared = prior_mean.shape[0] == 1
-    for row in range(first, last):
-        for x in range(tiles):
-            for y in range(tiles):
-                a[x, y] = 0
-        for start in range(indptr[row], indptr[row + 1], CHUNK):
-            n = _gather(table, partners, start, min(CHUNK, indptr[row + 1] - start), targets, place, weights, d)
-            for x in range(0, tiles, 4):
-                for y in range(0, x + 4, 4):
-                    _gram_tile(d, x, y, n, a)
-        mean = prior_mean[0 if shared else row]
-        for x in range(width):
-            s = alpha * a[width, x]
-            for y in range(width):
-                s += prior_precision[x, y] * mean[y]
-            x_[x] = s
-            for y in range(x + 1):
-                a[x, y] = alpha * a[x, y] + prior_precision[x, y]
-        _cholesky(a, width)
-        z = a[width]  # its right-hand side is used up: room for the noise
-        fill_normals(stream(key, 0 if alike else row), z[:width])
-        for x in range(width):
-            s = x_[x]
-            for y in range(x):
-                s -= a[x, y] * x_[y]
-            x_[x] = s * a[x, x]
-        for x in range(width):
-            x_[x] += noise * z[x]
-        for x in range(width - 1, -1, -1):
-            s = x_[x]
-            for y in range(x + 1, width):
-                s -= a[y, x] * x_[y]
-            x_[x] = s * a[x, x]
-        for x in range(width):
-            out[row, x] = x_[x]
+    pull = np.empty(width, np.float64)
+    if shared:
+        _pull(prior_precision, prior_mean[0], pull)
+    for together in range(first, last, lanes):
+        here = min(lanes, last - together)
+        for lane in range(here):
+            row = together + lane
+            gram[:] = 0
+            _add_ratings(table, partners, indptr[row], indptr[row + 1], targets, place, weights, d, gram)
+            if not shared:
+                _pull(prior_precision, prior_mean[row], pull)
+            for x in range(width):
+                x_[x, lane] = alpha * gram[width, x] + pull[x]
+                for y in range(x + 1):
+                    a[x, y, lane] = alpha * gram[x, y] + prior_precision[x, y]
+            fill_normals(stream(key, 0 if alike else row), z[lane])
+        if lanes == 1:
+            _solve_one(a[:, :, 0], width, noise, z[0], x_[:, 0])
+        else:
+            _cholesky(a, width)
+            _solve(a, width, noise, z, x_)
+        for lane in range(here):
+            for x in range(width):
+                out[together + lane, x] = x_[x, lane]

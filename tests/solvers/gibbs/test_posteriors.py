@@ -91,12 +91,13 @@ def test_cut_points_match_their_exact_posterior():
     assert found.mean() == pytest.approx(density @ grid, abs=5 * batch_error(found))
 
 
-def tiny_chain(levels: bool, direct: bool) -> Chain:
+def tiny_chain(levels: bool, way: str) -> Chain:
     rng = np.random.default_rng(1)
     u, i = (x.ravel().astype(np.int32) for x in np.meshgrid(np.arange(4), np.arange(3)))
     layout = make_layout([u, i], [4, 3], ["user", "item"])
     x = csr_from_pairs(np.array([0, 1, 1, 2, 3], np.int32), np.array([0, 0, 1, 1, 0], np.int32), None, 4, 2)
-    block = Block("side", x, 2, direct_limit=100 if direct else 0, shape=4.0, rate=4.0)
+    ways: dict[str, dict[str, int]] = {"features": {}, "components": {"components": 2}, "gradients": {"direct_limit": 0}}
+    block = Block("side", x, 2, shape=4.0, rate=4.0, **ways[way])
     noise = Noise(layout, EMPTY_FLOATS, ("user",), 1.0 if levels else None)
     state = Levels(rng.integers(0, 2, 12).astype(np.int32), 2) if levels else None
     return Chain(layout, np.zeros(12, np.float32), noise, {"user": [block]}, 2, NormalWishart(spread=1.0), (0, 0), 1, state, 0)
@@ -140,18 +141,17 @@ def from_the_prior(chain: Chain, rng: np.random.Generator) -> list[float]:
 
 
 @pytest.mark.parametrize(
-    ("levels", "direct"),
-    [(False, True), pytest.param(False, False, marks=pytest.mark.slow), (True, True)],
-    ids=["gaussian", "gradients", "levels"],
+    ("levels", "way"),
+    [(False, "components"), pytest.param(False, "gradients", marks=pytest.mark.slow), (True, "features")],
 )
-def test_joint_distribution(levels, direct):
+def test_joint_distribution(levels, way):
     """After Geweke (2004): parameters drawn from the prior stay so distributed over sweeps with data redrawn from them.
 
     Each replicate starts from a draw of its own. One long chain would need far longer to visit the heavy tails of the noise scales
     than a test may take, and its standard errors would not show it.
     """
     rng = np.random.default_rng(7)
-    chain = tiny_chain(levels, direct)
+    chain = tiny_chain(levels, way)
     changes = []
     for _ in range(1500):
         before = np.array(from_the_prior(chain, rng))

@@ -270,7 +270,7 @@ def test_wide_blocks_draw_the_same_distribution_as_narrow_ones():
     """Conjugate gradients, the eigenvectors of x'x, and those of xx', on the same rows."""
     rng = np.random.default_rng(2)
     dense = rng.standard_normal((12, 20)) * (rng.random((12, 20)) < 0.5)
-    rows, precision = rng.standard_normal((12, 3)), np.array([[2.0, 0.3, 0], [0.3, 1.5, 0.2], [0, 0.2, 3.0]])
+    rows, precision = rng.standard_normal((12, 3), np.float32), np.array([[2.0, 0.3, 0], [0.3, 1.5, 0.2], [0, 0.2, 3.0]])
     for x in (dense, dense.T):
         made = CSR(
             np.arange(len(x) + 1) * x.shape[1],
@@ -278,7 +278,7 @@ def test_wide_blocks_draw_the_same_distribution_as_narrow_ones():
             x.astype(np.float32).ravel(),
             x.shape[1],
         )
-        target = rows if len(x) == 12 else rng.standard_normal((20, 3))
+        target = rows if len(x) == 12 else rng.standard_normal((20, 3), np.float32)
         found = []
         for limit in (100, 0):
             block, effects = Block("x", made, 3, direct_limit=limit), []
@@ -289,6 +289,19 @@ def test_wide_blocks_draw_the_same_distribution_as_narrow_ones():
             found.append(np.array(effects))
         np.testing.assert_allclose(found[0].mean(0), found[1].mean(0), atol=0.12)
         np.testing.assert_allclose(found[0].std(0), found[1].std(0), atol=0.08)
+
+
+@pytest.mark.parametrize("limit", [100, 0])
+def test_leading_components_are_those_of_a_dense_decomposition(limit):
+    """Outright from either side of x, and by the range finder: the same values, and coefficients that make what was drawn."""
+    rng = np.random.default_rng(3)
+    dense = (rng.standard_normal((60, 6)) @ rng.standard_normal((6, 40)) + 0.01 * rng.standard_normal((60, 40))).astype(np.float32)
+    for x in (dense, np.ascontiguousarray(dense.T)):
+        made = CSR(np.arange(len(x) + 1) * x.shape[1], np.tile(np.arange(x.shape[1], dtype=np.int32), len(x)), x.ravel(), x.shape[1])
+        block = Block("x", made, 3, direct_limit=limit, components=6)
+        np.testing.assert_allclose(block.ridge.values, np.sort(np.linalg.svd(x)[1][:6] ** 2), rtol=1e-3)
+        block.draw(rng.standard_normal((len(x), 3), np.float32), np.eye(3), rng)
+        np.testing.assert_allclose(x @ block.coefficients(), block.effect, atol=2e-3)
 
 
 def test_chains_are_judged():

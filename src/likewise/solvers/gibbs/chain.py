@@ -116,17 +116,19 @@ class Chain:
         in_threads(work, len(parts), self.threads)
 
     def _draw_prior(self, field: Field, rng: np.random.Generator) -> FieldPrior:
-        rows = self.table[field.rows].astype(np.float64)
-        blocks = self.blocks.get(field.name, [])
-        effect = np.zeros((1, rows.shape[1]))
+        rows, blocks = self.table[field.rows], self.blocks.get(field.name, [])
+        rest = rows.copy()
         for block in blocks:
-            effect = effect + block.effect
-        mean, precision = self.prior.draw(rows - effect, rng)
+            rest -= block.effect
+        mean, precision = self.prior.draw(rest.astype(np.float64), rng)
+        if not blocks:
+            return FieldPrior(mean, precision, mean.astype(np.float32)[None])
+        rest -= mean.astype(np.float32)
         for block in blocks:
-            effect = effect - block.effect
-            block.draw(rows - mean - effect, precision, rng)
-            effect = effect + block.effect
-        return FieldPrior(mean, precision, (mean + effect).astype(np.float32))
+            rest += block.effect
+            block.draw(rest, precision, rng)
+            rest -= block.effect
+        return FieldPrior(mean, precision, rows - rest)
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Everything that the next sweep depends on, as arrays."""

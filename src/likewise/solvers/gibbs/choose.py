@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 HELD, MOST_RATINGS, FEWEST_RATINGS = 0.1, 150_000, 500
 PAIRS_AT_ONCE = 4096
 FACTORS = 8
-SHORT = {"draws": 40, "burn_in": 15, "draws_kept": 20, "chains": 1, "choose": False, "seconds": None}
+SHORT = {"draws": 30, "burn_in": 10, "draws_kept": 15, "chains": 1, "choose": False, "seconds": None}
 HURTS = 1.0
 """Standard errors, over people, by which the error of later ratings may be larger: less than that is chance."""
 
