@@ -10,9 +10,9 @@ from likewise.data.dataset import Dataset
 from likewise.data.interactions import Histories
 from likewise.errors import InputError
 from likewise.models.dot import Dot, FittedDot
-from likewise.models.implicit import FittedImplicit
+from likewise.models.implicit import FittedImplicit, Penalty
 from likewise.models.ridge_rows import gram_of, update_rows
-from likewise.solvers.als import ALS
+from likewise.solvers.als import ALS, FEW
 from likewise.solvers.base import Run
 
 
@@ -163,3 +163,20 @@ def test_bad_input() -> None:
         ALS(positive=">=4").fit(Dot(), Dataset.of(data.frame().with_columns(rating=pl.lit(1.0))), Run())
     with pytest.raises(InputError, match=r"no ratings|has none"):
         ALS(feedback="ratings").fit(Dot(), data, Run())
+
+
+def test_rows_with_few_likes_are_exact() -> None:
+    """One sweep against the normal equations of each row, some of which have few likes beside their 40 factors and some many."""
+    data, solver, model = random_likes(share=0.25), ALS(unobserved=0.1, l2=0.05, sweeps=1, block=None), Dot(40, bias=False, output="free")
+    events = data.interactions
+    assert {True, False} == set((events.by_user.counts * FEW <= 40).tolist())
+    users, items = solver._start(model, events, 0)
+    penalty = Penalty(0.1, 0.05)
+    for rows, likes, fixed in ((users, events.by_user, items), (items, events.by_item, users)):
+        ridge, weights = penalty.ridge(likes, len(fixed)), np.asarray(likes.weights)
+        for n in range(len(rows)):
+            part = slice(likes.indptr[n], likes.indptr[n + 1])
+            rows[n] = naive_row(fixed, likes.rows[part], weights[part], np.ones(part.stop - part.start), 0.1, float(ridge[n]))
+    found = solver.fit(model, data, Run()).model
+    np.testing.assert_allclose(found.factors("user"), users, atol=1e-4)
+    np.testing.assert_allclose(found.factors("item"), items, atol=1e-3)
