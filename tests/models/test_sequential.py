@@ -107,6 +107,31 @@ def test_impossible_settings_are_refused(wrong, says: str) -> None:
         Sequential(**wrong)
 
 
+def test_time_between_events_is_read() -> None:
+    rng = np.random.default_rng(0)
+    late = rng.random((400, 12)) < 0.5  # from an event that came after a pause people go two on, else one
+    steps = np.cumsum(1 + late[:, :-1], 1)
+    walks = (rng.integers(0, 30, (400, 1)) + np.column_stack([np.zeros(400, np.int64), steps])) % 30
+    times = np.cumsum(np.where(late, 86_400, 20), 1)
+    columns = {"user_id": np.repeat(np.arange(400), 12), "item_id": walks.reshape(-1), "timestamp": times.reshape(-1)}
+    data = Dataset.of(pl.DataFrame(columns))
+    solver = Gradient(epochs=12, batch_size=512, loss="softmax", optimizer=AdamW(1e-2))
+    train, people = data.interactions, np.arange(400, dtype=np.int32)
+    histories = train.by_user
+
+    def right(**told: bool) -> float:
+        model = solver.fit(Sequential(factors=24, heads=2, blocks=1, window=12, dropout=0.1, **told), data, Run(threads=1)).model
+        np.testing.assert_allclose(model.fold_in(histories), model.people(people), atol=2e-5)
+        kept = histories.keep(np.tile(np.arange(12) < 11, 400))
+        want = histories.rows.reshape(400, 12)[:, 11]
+        return float((model.score(model.fold_in(kept)).argmax(1) == want).mean())
+
+    assert right(gaps=True) > 0.9
+    assert right() < 0.7
+    with pytest.raises(InputError, match="times of events"):
+        solver.fit(Sequential(gaps=True), Dataset.of(pl.DataFrame(columns).drop("timestamp")), Run(threads=1))
+
+
 def test_an_item_nobody_took_stands_with_its_like() -> None:
     rng = np.random.default_rng(0)
     genre = rng.integers(0, 4, 240)  # people stay in one genre of six items

@@ -15,7 +15,7 @@ from likewise.data.interactions import Histories
 from likewise.models.base import Arrays, Context, FittedModel, Parts, Side, check_rows, dot_rows
 from likewise.models.levels import grown
 from likewise.models.link import Link
-from likewise.models.networks.sequential import Sequential
+from likewise.models.networks.sequential import Sequential, gaps_of
 from likewise.models.networks.tower import Tower
 from likewise.shapes import Floats, Rows
 
@@ -35,6 +35,8 @@ class FittedSequential(FittedModel[Floats]):
     items : float32 [item, factor]
     weights : mapping of name to array
         The encoder's, by torch's names.
+    gaps : float32 [class, factor] or None
+        What the time since the event before adds to an event, by `gaps_of`.
     tower : Tower or None
         What features add to an item's vector.
     plain : float32 [factor] or None
@@ -45,6 +47,7 @@ class FittedSequential(FittedModel[Floats]):
     users: Floats
     items: Floats
     weights: Mapping[str, Floats]
+    gaps: Floats | None = None
     tower: Tower | None = None
     plain: Floats | None = None
 
@@ -122,13 +125,14 @@ class FittedSequential(FittedModel[Floats]):
     def state(self) -> Arrays:
         weights: Arrays = {f"encoder/{name}": value for name, value in self.weights.items()}
         features = {} if self.tower is None or self.plain is None else {"plain": self.plain, "tower/table": self.tower.table}
-        return {"users": self.users, "items": self.items, **weights, **features}
+        gaps = {} if self.gaps is None else {"gaps": self.gaps}
+        return {"users": self.users, "items": self.items, **weights, **gaps, **features}
 
     @classmethod
     def from_state(cls, config: Sequential, state: Mapping[str, NDArray[Any]]) -> Self:
         weights = {name.removeprefix("encoder/"): value for name, value in state.items() if name.startswith("encoder/")}
         tower = Tower(state["tower/table"]) if "tower/table" in state else None
-        return cls(config, state["users"], state["items"], weights, tower, state.get("plain"))
+        return cls(config, state["users"], state["items"], weights, state.get("gaps"), tower, state.get("plain"))
 
     @property
     def reads_features(self) -> bool:
@@ -154,7 +158,9 @@ class FittedSequential(FittedModel[Floats]):
         if len(read):
             kept = [known[-window:], *(np.delete(known, n)[-window:] for n in read)]
             lengths = np.array([len(k) for k in kept], np.int64)
-            every = Histories(np.concatenate([[0], np.cumsum(lengths)]), history.rows[np.concatenate(kept)])
+            entries = np.concatenate(kept)
+            times = None if history.times is None else history.times[entries]
+            every = Histories(np.concatenate([[0], np.cumsum(lengths)]), history.rows[entries], times=times)
             scores = self.fold_in(every) @ vector
             taste[known[read]] = scores[0] - scores[1:]
         return taste
@@ -168,7 +174,10 @@ class FittedSequential(FittedModel[Floats]):
         person = np.repeat(np.arange(len(kept)), kept)
         place = np.arange(int(kept.sum())) - np.repeat(np.cumsum(kept) - kept, kept)
         newest = np.repeat(histories.indptr[1:] - kept, kept) + place
-        x[person, place + (inputs - kept)[person]] = self.items[histories.rows[newest]]
+        events = self.items[histories.rows[newest]]
+        if self.gaps is not None:
+            events = events + self.gaps[gaps_of(histories)[newest]]
+        x[person, place + (inputs - kept)[person]] = events
         for n in range(self.config.blocks):
             x = self._block(x, f"blocks.{n}.")
         return self._norm(x[np.arange(len(kept)), inputs - 1], "norm")

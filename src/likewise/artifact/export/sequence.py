@@ -12,11 +12,12 @@ LONGEST = 2**31
 
 
 def fold_sequential(g: Graph, model: FittedSequential, told: Entries) -> Value:
-    """The state after the last events."""
+    """The state after the last events; a graph is told no times, so the time between events is unknown to it."""
     config, weights = model.config, model.weights
     read = told.kept.slice([-config.window], [LONGEST])
+    items = model.items if model.gaps is None else model.items + model.gaps[0]
     start = np.asarray(weights["start"], np.float32).reshape(1, -1)
-    x = g.concat(start, g.constant(model.items).take(read)).slice([-config.window], [LONGEST])
+    x = g.concat(start, g.constant(items).take(read)).slice([-config.window], [LONGEST])
     order = g.arange(x.length())
     apart = order.shaped(-1, 1) - order.shaped(1, -1)
     for n in range(config.blocks):

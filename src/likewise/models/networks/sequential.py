@@ -19,18 +19,23 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from likewise.data.csr import CSR
-from likewise.data.interactions import Interactions
+from likewise.data.interactions import Histories, Interactions
 from likewise.errors import InputError
 from likewise.models.base import FittedModel, Side
 from likewise.models.link import Link
 from likewise.models.networks.base import Facts, Network, check_share
+from likewise.shapes import NO_TIME
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from likewise.models.networks.net import Net
+
+GAPS = 32
+"""Classes of time between two events: unknown, then powers of two of a second, the last of 34 years and more."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,9 @@ class Sequential(Network):
     features : bool
         An item is its own vector and the sum of its features' vectors, so that an item nobody took stands near its like; needs a table
         of items.
+    gaps : bool
+        The time since the event before, by powers of two, is read beside each event. A share of `dropout` of them is hidden while
+        training, so that histories without times are answered too.
     """
 
     factors: int = 64
@@ -56,6 +64,7 @@ class Sequential(Network):
     window: int = 100
     dropout: float = 0.2
     features: bool = False
+    gaps: bool = False
 
     name: ClassVar[str] = "sequential"
     grouped: ClassVar[Side | None] = "user"
@@ -82,13 +91,17 @@ class Sequential(Network):
         if self.features and facts.item_features is None:
             raise InputError("features=True needs a table of items and there is none: give one, or leave features at False")
         by_user, seen = facts.data.by_user, facts.seen("item")
+        if self.gaps and by_user.times is None:
+            raise InputError("gaps=True needs the times of events and there are none: name their column, or leave gaps at False")
+        waits = gaps_of(by_user).astype(np.float32) if self.gaps else None
         described = facts.item_features if self.features else None
         tower = {} if described is None else {"item_tower": FeatureTower(described.design(), self.factors, seen, bias=False)}
         return {
             "items": Table(facts.data.n_items, self.factors, "scaled", seen=seen),
             **tower,
+            **({"gaps": Table(GAPS, self.factors, "zero")} if self.gaps else {}),
             "encoder": Encoder(self.factors, self.blocks, self.heads, self.window, self.dropout),
-            "histories": Ragged(CSR(by_user.indptr, by_user.rows, None, facts.data.n_items)),
+            "histories": Ragged(CSR(by_user.indptr, by_user.rows, waits, facts.data.n_items)),
         }
 
     def head(self, widths: tuple[int, int], contexts: Mapping[str, int]) -> dict[str, nn.Module]:
@@ -100,13 +113,22 @@ class Sequential(Network):
 
         if net.training:
             distinct, counts = torch.unique_consecutive(users, return_counts=True)
-            _, items, _ = net.histories.take(distinct)
-            states: Tensor = net.encoder(self.item(net, items), counts)
+            _, items, gaps = net.histories.take(distinct)
+            states: Tensor = net.encoder(self._events(net, items, gaps), counts)
             return states
         distinct, place = torch.unique(users, return_inverse=True)
-        indptr, items, _ = net.histories.take(distinct)
-        last: Tensor = net.encoder.last(self.item(net, items), indptr.diff())
+        indptr, items, gaps = net.histories.take(distinct)
+        last: Tensor = net.encoder.last(self._events(net, items, gaps), indptr.diff())
         return last.index_select(0, place)
+
+    def _events(self, net: Any, items: Tensor, gaps: Tensor) -> Tensor:
+        """What the encoder reads of each event, [event, factor]."""
+        if not self.gaps:
+            return self.item(net, items)
+        if net.training and self.dropout:
+            gaps = gaps * (gaps.new_empty(gaps.shape).uniform_() >= self.dropout)
+        rows: Tensor = self.item(net, items) + net.gaps(gaps.long())
+        return rows
 
     def item(self, net: Any, items: Tensor) -> Tensor:
         rows: Tensor = net.items(items)
@@ -127,8 +149,26 @@ class Sequential(Network):
         (net,) = nets
         weights = {name: value.detach().cpu().numpy() for name, value in net.encoder.state_dict().items()}  # type: ignore[union-attr]
         items, people = net.everyone("item", facts.data.n_items), net.everyone("user", facts.data.n_users, block=512)
-        fitted = FittedSequential(self, people.astype(np.float32), items, weights)
+        gaps = net.get_parameter("gaps.weight").detach().cpu().numpy() if self.gaps else None
+        fitted = FittedSequential(self, people.astype(np.float32), items, weights, gaps)
         if not self.features:
             return fitted
         own, table = (net.get_parameter(name).detach().cpu().numpy() for name in ("items.weight", "item_tower.table.weight"))
         return replace(fitted, tower=Tower(table), plain=own.mean(0))
+
+
+def gaps_of(histories: Histories) -> NDArray[np.int64]:
+    """How long after the one before each entry came, int64 [entry]: 0 unknown, else 1 + floor(log2(1 + seconds)).
+
+    >>> gaps_of(Histories(np.array([0, 4]), np.zeros(4, np.int32), times=np.array([10, 10, 13, 3613]))).tolist()
+    [0, 1, 3, 12]
+    """
+    found = np.zeros(len(histories.rows), np.int64)
+    if histories.times is None or not len(found):
+        return found
+    known = histories.times != NO_TIME
+    told = known[1:] & known[:-1]
+    seconds = np.where(told, np.diff(np.where(known, histories.times, 0)), 0).clip(0)
+    found[1:] = np.where(told, np.minimum(1 + np.floor(np.log2(1.0 + seconds)), GAPS - 1), 0)
+    found[histories.indptr[:-1][histories.counts > 0]] = 0
+    return found
