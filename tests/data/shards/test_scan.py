@@ -103,6 +103,14 @@ def test_split_at_random_and_by_time(tmp_path, small_shards):
     assert "held out" in repr(later) and "by time" in repr(later)
 
 
+def test_what_is_held_out_tells_nothing_of_the_ratings(tmp_path, small_shards):
+    late = np.arange(6000) >= 4500
+    frame = events(timestamp=np.arange(6000) + 10**9).with_columns(rating=pl.Series(np.where(late, 9.0, 1.0 + np.arange(6000) % 3)))
+    data = lw.scan(write(tmp_path / "in", frame), tmp_path / "out", test=0.3)
+    learned = data.resident().interactions.ratings
+    assert data.rating_range == (1, 3) and data.mean == pytest.approx(learned.mean(dtype=np.float64), abs=1e-6)
+
+
 def test_the_same_again_is_the_same_and_is_not_done_twice(tmp_path, small_shards):
     source = write(tmp_path / "in", events())
     told = []

@@ -137,14 +137,13 @@ def _prepare(
         table.write_parquet(place / f"{word}_table.parquet")
     if scattering.dropped:
         log.warning("%s: %d of %d rows dropped: no user or no item", source.name, scattering.dropped, len(source))
-    rated = "rating" in plan.columns
     about = {
         "asked": asked,
         "columns": list(plan.columns),
         "side": plan.side,
         "users": len(users.ids),
         "items": len(items.ids),
-        "ratings": {"low": scattering.low, "high": scattering.high, "mean": scattering.total / scattering.kept} if rated else None,
+        "ratings": settling.ratings(),
         "moment": settling.moment,
         "source": {"name": source.name, "rows": len(source), "dropped": scattering.dropped},
         "shards": settling.files,

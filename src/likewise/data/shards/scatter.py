@@ -32,15 +32,12 @@ class Scattering:
     users, items : GrowingIds
     kept, dropped : int
         Events; those without a user or an item are dropped.
-    low, high, total : float
-        Least and greatest rating, and their sum.
     """
 
     def __init__(self, plan: Plan, folder: Path, most: int) -> None:
         self.plan, self.folder = plan, folder
         self.users, self.items = GrowingIds("user", most), GrowingIds("item", most)
         self.kept = self.dropped = 0
-        self.low, self.high, self.total = np.inf, -np.inf, 0.0
 
     def run(self, source: Source, limits: tuple[float, float] | None, progress: Progress) -> None:
         """Read the source once."""
@@ -62,10 +59,6 @@ class Scattering:
                 columns[name] = frame[name].to_numpy()
         if (times := times_of(frame)) is not None:
             columns["time"] = times
-        if "rating" in columns and len(users):
-            ratings = columns["rating"]
-            self.low, self.high = min(self.low, float(ratings.min())), max(self.high, float(ratings.max()))
-            self.total += float(ratings.sum(dtype=np.float64))
         shard = self.plan.random(0, number).integers(0, self.plan.shards, len(users), np.int32)
         starts, order = counting_sort(shard, self.plan.shards)
         records = np.empty(len(users), self.plan.record)

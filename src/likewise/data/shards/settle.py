@@ -56,17 +56,32 @@ def sides_of(scattering: Scattering) -> tuple[Side, Side]:
 
 
 class Settling:
-    """Scattered shards on their way to final ones; `files` is filled as they are written."""
+    """Scattered shards on their way to final ones; `files` is filled as they are written.
+
+    Attributes
+    ----------
+    low, high, total : float64 [shard]
+        Least and greatest training rating, and their sum: what is held out must not tell the model anything.
+    """
 
     def __init__(self, plan: Plan, folder: Path, users: Side, items: Side, progress: Progress) -> None:
         self.plan, self.folder, self.users, self.items, self.progress = plan, folder, users, items, progress
         self.files: list[dict[str, Any]] = [{} for _ in range(plan.shards)]
         self.moment = self._cut() if plan.test and plan.by == "time" else None
+        self.low, self.high = np.full(plan.shards, np.inf), np.full(plan.shards, -np.inf)
+        self.total = np.zeros(plan.shards)
         self._lock = Lock()
 
     def run(self, threads: int | None = None) -> None:
         """Write every shard."""
         in_threads(self._settle, self.plan.shards, threads)
+
+    def ratings(self) -> dict[str, float] | None:
+        """What the manifest tells of the training ratings; None where there are none."""
+        learned = sum(entry["train"]["rows"] for entry in self.files)
+        if "rating" not in self.plan.columns or not learned:
+            return None
+        return {"low": float(self.low.min()), "high": float(self.high.max()), "mean": float(self.total.sum() / learned)}
 
     def _cut(self) -> int:
         """The moment from which on events are held out, judged by one shard: a random sample of all."""
@@ -94,6 +109,9 @@ class Settling:
         entry = {"train": self._write(TRAIN.format(shard), columns, rng.permutation(learned), self.plan.side)}
         if held is not None:
             entry["test"] = self._write(TEST.format(shard), columns, rng.permutation(np.flatnonzero(held)), 1)
+        if "rating" in columns and len(learned):
+            ratings = columns["rating"][learned]
+            self.low[shard], self.high[shard], self.total[shard] = ratings.min(), ratings.max(), ratings.sum(dtype=np.float64)
         with self._lock:
             for name, side in (("user", self.users), ("item", self.items)):
                 side.counts[:] += np.bincount(columns[name][learned], minlength=len(side.ids))

@@ -105,7 +105,7 @@ class Shards:
 
     @property
     def rating_range(self) -> tuple[float, float] | None:
-        """The stated range, else the least and the greatest rating; None without ratings."""
+        """The stated range, else the least and the greatest training rating; None without ratings."""
         found = self.manifest["ratings"]
         return self.stated_range or (None if found is None else (float(found["low"]), float(found["high"])))
 
@@ -116,7 +116,7 @@ class Shards:
 
     @property
     def mean(self) -> float:
-        """Of all ratings, those held out too; 1 where there are none."""
+        """Of the training ratings; 1 where there are none."""
         return float(self.manifest["ratings"]["mean"]) if self.explicit else 1.0
 
     @cached_property
