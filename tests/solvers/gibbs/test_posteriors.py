@@ -95,9 +95,9 @@ def tiny_chain(levels: bool, way: str) -> Chain:
     rng = np.random.default_rng(1)
     u, i = (x.ravel().astype(np.int32) for x in np.meshgrid(np.arange(4), np.arange(3)))
     layout = make_layout([u, i], [4, 3], ["user", "item"])
-    x = csr_from_pairs(np.array([0, 1, 1, 2, 3], np.int32), np.array([0, 0, 1, 1, 0], np.int32), None, 4, 2)
-    ways: dict[str, dict[str, int]] = {"features": {}, "components": {"components": 2}, "gradients": {"direct_limit": 0}}
-    block = Block("side", x, 2, shape=4.0, rate=4.0, **ways[way])
+    features = 7 if way == "rows" else 2
+    x = csr_from_pairs(np.array([0, 1, 1, 2, 3], np.int32), np.array([0, 0, 1, 1, 0], np.int32), None, 4, features)
+    block = Block("side", x, 2, shape=4.0, rate=4.0, direct_limit=0 if way == "gradients" else 100)
     noise = Noise(layout, EMPTY_FLOATS, ("user",), 1.0 if levels else None)
     state = Levels(rng.integers(0, 2, 12).astype(np.int32), 2) if levels else None
     return Chain(layout, np.zeros(12, np.float32), noise, {"user": [block]}, 2, NormalWishart(spread=1.0), (0, 0), 1, state, 0)
@@ -126,7 +126,7 @@ def from_the_prior(chain: Chain, rng: np.random.Generator) -> list[float]:
     block, noise = chain.blocks["user"][0], chain.noise
     found: dict[str, tuple[np.ndarray, np.ndarray]] = {}
     block.strength = np.repeat(rng.gamma(4.0, 1 / 4.0, 2), 1)
-    b = rng.standard_normal((2, 2)) / np.sqrt(block.strength)
+    b = rng.standard_normal((block.x.width, 2)) / np.sqrt(block.strength)
     block.effect = (block.x.toarray() @ b).astype(np.float32)
     for field in chain.layout.fields:
         mean, precision = found[field.name] = chain.prior.draw_prior(2, rng)
@@ -142,7 +142,7 @@ def from_the_prior(chain: Chain, rng: np.random.Generator) -> list[float]:
 
 @pytest.mark.parametrize(
     ("levels", "way"),
-    [(False, "components"), pytest.param(False, "gradients", marks=pytest.mark.slow), (True, "features")],
+    [(False, "rows"), pytest.param(False, "gradients", marks=pytest.mark.slow), (True, "features")],
 )
 def test_joint_distribution(levels, way):
     """After Geweke (2004): parameters drawn from the prior stay so distributed over sweeps with data redrawn from them.

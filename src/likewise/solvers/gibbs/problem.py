@@ -25,8 +25,6 @@ from likewise.solvers.gibbs.side import Block
 if TYPE_CHECKING:
     from likewise.solvers.gibbs.settings import Gibbs
 
-COMPONENTS = 512
-"""Singular vectors of histories that are kept: the later ones are so weak beside their strength that what they add is noise."""
 WATCHED = 50_000
 """Training ratings that the error of a sweep is measured on, at most."""
 
@@ -93,9 +91,7 @@ def make_chain(solver: Gibbs, model: Dot, problem: Problem, key: tuple[int, int]
     width = model.factors + 1
     blocks: dict[str, list[Block]] = {}
     for given in problem.given:
-        blocks.setdefault(given.field, []).append(
-            Block(given.name, given.x, width, threads=threads, components=COMPONENTS if given.start is None else None)
-        )
+        blocks.setdefault(given.field, []).append(Block(given.name, given.x, width, threads=threads))
     levels = None
     if problem.level is not None and problem.levels is not None:
         levels = Levels(problem.level, len(problem.levels))

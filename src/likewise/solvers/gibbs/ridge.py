@@ -2,12 +2,11 @@
 
     b[:, c] ~ N(0, 1 / shrink[c]),    turned[:, c] = x b[:, c] + N(0, 1)
 
-Few features    eigenvectors of `x'x`, and x itself, sparse.
-Few components  x = left size right', whole or its leading part: rows meet `left` alone. What no row has is summed out.
-Neither         conjugate gradients on a perturbed right-hand side draw the same distribution (Papandreou and Yuille, 2010); what the
-                largest eigenvectors span is solved outright in each step.
-
-Where a decomposition would take too long, a randomised range finder (Halko, Martinsson and Tropp, 2011) gives its leading part.
+Few features  eigenvectors of `x'x`, and x itself, sparse.
+Few rows      singular vectors of x, by way of `xx'`.
+Neither       conjugate gradients on a perturbed right-hand side draw the same distribution (Papandreou and Yuille, 2010); what the
+              largest eigenvectors span is solved outright in each step. These come from a randomised range finder (Halko, Martinsson
+              and Tropp, 2011).
 """
 
 from __future__ import annotations
@@ -26,10 +25,12 @@ from likewise.solvers.gibbs.hyper import Doubles
 TOLERANCE, MOST_STEPS = 3e-3, 200
 PIECES, PIECE = 16, 1 << 18
 """Most parts of a sparse product that threads share, and multiplications that are worth a part."""
-LARGEST, AT_ONCE, ROUNDS = 128, 16, 4
+LARGEST, AT_ONCE, ROUNDS = 256, 16, 4
 """Eigenvectors found for conjugate gradients, in so many columns at a time, and the rounds that find them."""
 WIDE = 500
 """Side of a matrix from which its eigenvectors are found in single precision."""
+ROUNDING = 1e-6
+"""Eigenvalues this much smaller than the largest are rounding errors."""
 
 
 class Ridge(ABC):
@@ -79,22 +80,16 @@ class FewFeatures(Ridge):
 
 
 @final
-class FewComponents(Ridge):
-    """By the leading singular vectors of x, `most` of them or all."""
+class FewRows(Ridge):
+    """By the singular vectors of x, found from xx': rows meet the left ones alone, and what no row has is summed out."""
 
-    def __init__(self, x: CSR, threads: int | None, most: int | None, outright: bool):
+    def __init__(self, x: CSR, threads: int | None):
         super().__init__(x, threads)
-        self.right: Floats | None = None
-        if outright and x.n_rows <= x.width:
-            values, left = _leading(*eigenvectors(gram(self.back)), most)
-        else:
-            found = eigenvectors(gram(x)) if outright else largest(x, self.back, most or LARGEST, threads)
-            values, self.right = _leading(*found, most)
-            left = np.asarray(spmm_wide(x, self.right, threads) / np.sqrt(values), np.float32)
-        self.left = left
-        self.values: Doubles = values
-        self.size: Floats = np.sqrt(values).astype(np.float32)[:, None]
-        self.count = len(values)
+        values, left = eigenvectors(gram(self.back))
+        first = int(np.searchsorted(values, ROUNDING * values[-1]))
+        self.values, self.left = values[first:], np.ascontiguousarray(left[:, first:])
+        self.size: Floats = np.sqrt(self.values).astype(np.float32)[:, None]
+        self.count = len(self.values)
 
     def draw(self, turned: Floats, shrink: Doubles, rng: np.random.Generator) -> tuple[Floats, Doubles]:
         d = (self.values[:, None] + shrink).astype(np.float32)
@@ -103,8 +98,6 @@ class FewComponents(Ridge):
         return self.left @ (self.size * self.drawn), _products(self.drawn)
 
     def coefficients(self) -> Floats:
-        if self.right is not None:
-            return self.right @ self.drawn
         return spmm(self.back, self.left @ (self.drawn / self.size), self.threads)
 
 
@@ -180,12 +173,6 @@ def largest(x: CSR, back: CSR, count: int, threads: int | None) -> tuple[Doubles
     image = spmm_wide(x, basis, threads)
     values, turn = np.linalg.eigh((image.T @ image).astype(np.float64))
     return np.maximum(values, 0), np.ascontiguousarray(basis @ turn, np.float32)
-
-
-def _leading(values: Doubles, vectors: Floats, most: int | None) -> tuple[Doubles, Floats]:
-    """The last `most` eigenvectors, without those whose eigenvalues are but rounding errors."""
-    first = max(len(values) - (most or len(values)), int(np.searchsorted(values, 1e-6 * values[-1])))
-    return values[first:], np.ascontiguousarray(vectors[:, first:])
 
 
 def spmm_wide(x: CSR, dense: Floats, threads: int | None = 1) -> Floats:

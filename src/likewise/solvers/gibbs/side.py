@@ -14,7 +14,7 @@ import numpy as np
 from likewise.data.csr import CSR
 from likewise.shapes import Floats
 from likewise.solvers.gibbs.hyper import Doubles
-from likewise.solvers.gibbs.ridge import FewComponents, FewFeatures, ManyFeatures, Ridge
+from likewise.solvers.gibbs.ridge import FewFeatures, FewRows, ManyFeatures, Ridge
 
 DIRECT_LIMIT = 1500
 """Smaller side of x up to which its eigenvectors are computed; beyond it, conjugate gradients."""
@@ -31,8 +31,6 @@ class Block:
     x : CSR [row, feature]
     width : int
         Of the rows, the bias last.
-    components : int or None
-        Of x's singular vectors, take the leading ones alone.
     """
 
     def __init__(
@@ -44,13 +42,12 @@ class Block:
         rate: float = 0.1,
         direct_limit: int = DIRECT_LIMIT,
         threads: int | None = 1,
-        components: int | None = None,
     ):
         self.name, self.x, self.width = name, x, width
         self.shape, self.rate = shape, rate
         self.strength = np.full(width, 20.0)
         self.effect = np.zeros((x.n_rows, width), np.float32)
-        self.ridge = _ridge(x, direct_limit, threads, components)
+        self.ridge = _ridge(x, direct_limit, threads)
         self._back_turn = np.eye(width, dtype=np.float32)
 
     def draw(self, rows: Floats, precision: Doubles, rng: np.random.Generator) -> None:
@@ -73,9 +70,9 @@ class Block:
         return self.ridge.coefficients() @ self._back_turn
 
 
-def _ridge(x: CSR, direct_limit: int, threads: int | None, components: int | None) -> Ridge:
+def _ridge(x: CSR, direct_limit: int, threads: int | None) -> Ridge:
     small, large = sorted((x.n_rows, x.width))
     direct = small <= direct_limit and small * small * large <= MOST_PRODUCTS
-    if components is not None or (direct and x.n_rows < x.width):
-        return FewComponents(x, threads, components, direct)
-    return FewFeatures(x, threads) if direct else ManyFeatures(x, threads)
+    if not direct:
+        return ManyFeatures(x, threads)
+    return FewRows(x, threads) if x.n_rows < x.width else FewFeatures(x, threads)
