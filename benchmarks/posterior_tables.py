@@ -28,28 +28,23 @@ def ablation(found: dict[str, dict[str, Any]]) -> str:
 
 def paired(found: list[dict[str, Any]]) -> str:
     """A row a comparison."""
-    heads = [
-        "split",
-        "inputs",
-        "posterior, RMSE",
-        "myFM, RMSE",
-        "difference in squared error, 95 %",
-        "fit, seconds (threads)",
-        "myFM's fit",
-    ]
-    lines = [heads, ["---"] * len(heads)]
+    heads = ["split", "inputs", "seed", "posterior, RMSE", "myFM, RMSE", "difference in squared error, 95 %"]
+    lines = [[*heads, "CPU seconds", "myFM's", "fit by the clock, seconds (threads)", "myFM's (draws)"]]
+    lines.append(["---"] * len(lines[0]))
     for row in found:
-        spread = f"{row['low']:+.4f} to {row['high']:+.4f}"
-        cells = [row["suite"], INPUTS[row["inputs"]], f"{row['rmse']:.4f}", f"{row['myfm_rmse']:.4f}", spread]
-        ours, theirs = (row[name] for name in ("fit_seconds", "myfm_fit_seconds"))
-        timed = ours is not None and theirs is not None  # None: the machine was busy
-        lines.append(
-            [*cells, f"{ours:.1f} ({row['threads']})" if timed else "", f"{theirs:.1f} ({row['myfm_draws']} draws)" if timed else ""]
-        )
+        errors = [f"{row['rmse']:.4f}", f"{row['myfm_rmse']:.4f}", f"{row['low']:+.4f} to {row['high']:+.4f}"]
+        cpu = [_rounded(row["cpu_seconds"]), _rounded(row["myfm_cpu_seconds"])]
+        clock = [f"{_rounded(row['fit_seconds'])} ({row['threads']})", f"{_rounded(row['myfm_fit_seconds'])} ({row['myfm_draws']})"]
+        lines.append([row["suite"], INPUTS[row["inputs"]], str(row["seed"]), *errors, *cpu, *clock])
     return (
         _joined(lines)
-        + "\nmyFM 0.4 of rank 10; a bootstrap over users; below zero the posterior is better (`python -m benchmarks.paired`).\n"
+        + "\nmyFM 0.4 of rank 10; a bootstrap over users; below zero the posterior is better (`python -m benchmarks.paired`). "
+        + "CPU seconds are of the whole process, from start to predictions; a dash: the machine was busy with other work.\n"
     )
+
+
+def _rounded(seconds: float | None) -> str:
+    return "-" if seconds is None else f"{seconds:.1f}"
 
 
 def _joined(lines: list[list[str]]) -> str:
