@@ -131,9 +131,10 @@ def bars(board: Board) -> None:
         for inputs in ("ids", "history", "all"):
             board.at_most(
                 f"{suite}, {inputs}, squared error over myFM's with the same inputs, 2.5 %",
-                lambda s=suite, i=inputs: paired(s, i, 0, board.threads or 2, 500)["low"],
+                lambda s=suite, i=inputs: _beside(s, i, board.threads)["low"],
                 0.0,
             )
+        board.at_most(f"{suite}, all, time over myFM's", lambda s=suite: _slower(s, "all", board.threads), 1 / 3)
     for name, table, side in (("ML-100K", "ml-100k/u.data", "ml-100k"), ("latest-small", "ml-latest-small/ratings.csv", "ml-latest-small")):
         for other in ("posterior", "dot", "bias"):
             for rows in ("all", "warm"):
@@ -170,6 +171,16 @@ def _contend(suite: str, name: str, kind: str) -> tuple[tuple[str, Any], ...]:
     if "problem" in found:
         raise RuntimeError(found["problem"])
     return tuple(found.items())
+
+
+@cache
+def _beside(suite: str, inputs: str, threads: int | None) -> dict[str, Any]:
+    return paired(suite, inputs, 0, threads or 2, 500)
+
+
+def _slower(suite: str, inputs: str, threads: int | None) -> float:
+    found = _beside(suite, inputs, threads)
+    return float(found["fit_seconds"] / found["myfm_fit_seconds"])
 
 
 def _fit(suite: str, name: str, kind: str) -> float:
