@@ -1,8 +1,8 @@
 """Checkpoints of a sharded fit: written beside the training, whole or not at all, read by any number of ranks.
 
 A checkpoint is a folder `step-NNN` of torch.distributed.checkpoint's files, and `whole.json`, which is put there last and names them
-with their sizes. A folder without it, or with a file that is missing or short, was never finished or was damaged, and the one before is
-taken. Two are kept.
+with their sizes and checksums. A folder without it, or with a file that is missing, short or not what was written, was never finished or
+was damaged, and the one before is taken. Two are kept.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import shutil
+import zlib
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -30,6 +31,8 @@ log = logging.getLogger(__name__)
 
 WHOLE = "whole.json"
 KEPT = 2
+PIECE = 1 << 22
+"""Bytes read at once for a checksum."""
 
 
 class Checkpoints:
@@ -90,17 +93,18 @@ class Checkpoints:
     def _newest(self) -> tuple[str, dict[str, Any]] | None:
         for place in sorted(self.folder.glob("step-*"), reverse=True):
             about = _whole(place)
-            if about is not None:
+            if about is not None and all(_checksum(place / name) == told for name, told in about["checksums"].items()):
                 return str(place), about
             log.warning("the checkpoint %s is not whole; the one before it is taken", place)
         return None
 
     def _finish(self, place: Path, about: Mapping[str, Any]) -> None:
         """Declare it whole, and drop those that are no longer needed."""
-        sizes = {path.name: path.stat().st_size for path in place.iterdir()}
+        files = sorted(place.iterdir())
+        sizes, checksums = {path.name: path.stat().st_size for path in files}, {path.name: _checksum(path) for path in files}
         fresh = place / f"{WHOLE}.new"
         with fresh.open("w", encoding="utf-8") as file:
-            json.dump({**about, "files": sizes}, file)
+            json.dump({**about, "files": sizes, "checksums": checksums}, file)
             file.flush()
             os.fsync(file.fileno())
         fresh.replace(place / WHOLE)
@@ -124,10 +128,20 @@ def _copied(state: Any) -> Any:
 
 
 def _whole(place: Path) -> dict[str, Any] | None:
-    """What was told of a checkpoint; None where it is not whole."""
+    """What was told of a checkpoint; None where a file is missing or short."""
     try:
         about = json.loads((place / WHOLE).read_text(encoding="utf-8"))
         sizes = {name: (place / name).stat().st_size for name in about["files"]}
+        complete = sizes == about["files"] and sizes.keys() == about["checksums"].keys()
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return about if sizes == about["files"] else None
+    return about if complete else None
+
+
+def _checksum(path: Path) -> int:
+    """CRC-32 of a file; it need not withstand anybody, only tell what a disk or a crash did."""
+    total = 0
+    with path.open("rb") as file:
+        while piece := file.read(PIECE):
+            total = zlib.crc32(piece, total)
+    return total

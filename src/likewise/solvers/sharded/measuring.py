@@ -70,11 +70,9 @@ class Measuring:
 @torch.no_grad()
 def misses(net: Net, rows: Batch, rank: Rank) -> tuple[float, float]:
     """(sum of squared errors, sum of absolute errors) of all the rows, each rank scoring its part."""
-    first, last = rank.part(len(rows))
     sums = torch.zeros(2, dtype=torch.float64)
-    for start in range(0, -(-len(rows) // rank.size), BLOCK):
-        low, high = min(first + start, last), min(first + start + BLOCK, last)
-        some = rows.at(slice(low, high)) if low < high else rows.at(slice(0, 1))  # every rank asks as often as the others
+    for low, high in rank.blocks(len(rows), BLOCK):
+        some = rows.at(slice(low, high)) if low < high else rows.at(slice(0, 1))
         missed = _responses(net, some) - some.target
         if low < high:
             sums += torch.stack([missed.square().sum(dtype=torch.float64), missed.abs().sum(dtype=torch.float64)]).cpu()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -49,16 +49,16 @@ def ranked(net: Net, users: Rows, k: int, exclude: CSR | None, n_items: int, ran
 
 
 @torch.no_grad()
-def own_rows(net: Net, side: Side, rows: int, rank: Rank, block: int = BLOCK) -> Iterator[tuple[int, Tensor]]:
+def own_rows(
+    net: Net, side: Side, rows: int, rank: Rank, look_up: Callable[[Tensor], Tensor] | None = None
+) -> Iterator[tuple[int, Tensor]]:
     """(first row, representations [row, width]) of the rows that this rank speaks for, block by block.
 
-    Every rank must go through all of them at the same time: a look-up is answered by all.
+    Every rank must go through all of them at the same time. `look_up` takes rows [batch]; None is what the network makes of them.
     """
-    step = net.person if side == "user" else net.item
-    first, last = rank.part(rows)
-    for start in range(0, -(-rows // rank.size), block):
-        low, high = min(first + start, last), min(first + start + block, last)
-        asked = torch.arange(low, high, device=rank.device) if low < high else torch.zeros(1, dtype=torch.int64, device=rank.device)
+    step = look_up or (net.person if side == "user" else net.item)
+    for low, high in rank.blocks(rows, BLOCK):
+        asked = torch.arange(low, max(high, low + 1), device=rank.device).clamp_max(rows - 1)
         found = step(asked).float()
         if low < high:
             yield low, found

@@ -42,6 +42,15 @@ class Rank:
         share = -(-rows // self.size)
         return min(self.number * share, rows), min((self.number + 1) * share, rows)
 
+    def blocks(self, rows: int, size: int) -> Iterator[tuple[int, int]]:
+        """(from, to) of its share, block by block, as many for every rank, the last ones empty where it has fewer.
+
+        A look-up is answered by all ranks, so each must ask as often as the others, for some row or other where it has none left.
+        """
+        first, last = self.part(rows)
+        for start in range(0, -(-rows // self.size), size):
+            yield min(first + start, last), min(first + start + size, last)
+
     def summed(self, values: Tensor) -> Tensor:
         """The sum of every rank's values."""
         dist.all_reduce(values)

@@ -118,12 +118,12 @@ class Training:
             "left": (perf_counter() - started) / done * (self.solver.epochs - epoch - 1),
         }
         self.history.append(event)
+        if self.checkpoints is not None:  # before anybody is asked: whoever stops a fit may go on from here
+            self._save(self.order.get_state(), 0, torch.zeros(3, dtype=torch.float64))
         stop = self.rank.first and self.run.watch is not None and bool(self.run.watch(event))
         if float(self.rank.summed(torch.tensor(float(stop)))):
             self.notes.append(f"stopped after epoch {event['epoch']} as asked")
             self.finished = True
-        if self.checkpoints is not None:
-            self._save(self.order.get_state(), 0, torch.zeros(3, dtype=torch.float64))
 
     def _train(self, epoch: int) -> tuple[float, float | None, int]:
         """(mean loss, root mean squared error or None, rows seen) of an epoch, or of what was left of it."""

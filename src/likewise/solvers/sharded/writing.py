@@ -27,7 +27,7 @@ from likewise.models.rows import RowPrior
 from likewise.shapes import Floats
 from likewise.solvers.gradient.batches import rows_of
 from likewise.solvers.sharded.measuring import misses, sample_of
-from likewise.solvers.sharded.ranking import BLOCK, own_rows
+from likewise.solvers.sharded.ranking import own_rows
 from likewise.solvers.sharded.ranks import Rank
 
 log = logging.getLogger(__name__)
@@ -85,7 +85,7 @@ class Result:
 
     def _rows(self, side: Side, prior: RowPrior) -> Iterator[tuple[int, Floats]]:
         """(first row, rows as the model keeps them) of this rank's part, the population's where there were no events."""
-        own = self.facts.data.by_user.counts if side == "user" else self.facts.data.by_item.counts
+        own = self._counts(side)
         for first, found in own_rows(self.net, side, len(own), self.rank):
             rows = self._shaped(found.cpu().numpy())
             unseen = own[first : first + len(rows)] == 0
@@ -116,10 +116,10 @@ class Result:
 
     def _prior(self, side: Side) -> RowPrior:
         """Moments of what was learned for each row that has events, summed over the ranks."""
-        counts = self.facts.data.by_user.counts if side == "user" else self.facts.data.by_item.counts
-        total: Any = None
-        learned = own_rows(self.net, side, len(counts), self.rank) if not self._is_sum else self._learned(side, len(counts))
-        for first, found in learned:
+        counts, total = self._counts(side), None
+        table: Any = self.net.users if side == "user" else self.net.items
+        alone = table if self._is_sum else None  # without what features add
+        for first, found in own_rows(self.net, side, len(counts), self.rank, alone):
             rows = self._shaped(found.cpu().numpy()).astype(np.float64)
             rows = rows[counts[first : first + len(rows)] > 0] if counts.any() else rows
             part = np.concatenate([[len(rows)], rows.sum(0), (rows.T @ rows).ravel()])
@@ -132,17 +132,9 @@ class Result:
         n, mean = total[0], total[1 : width + 1] / total[0]
         return RowPrior.of_moments(int(n), mean, total[width + 1 :].reshape(width, width) - n * np.outer(mean, mean))
 
-    def _learned(self, side: Side, size: int) -> Iterator[tuple[int, torch.Tensor]]:
-        """The table's own rows, without what features add."""
-        first, last = self.rank.part(size)
-        table = self.net.users if side == "user" else self.net.items
-        with torch.no_grad():
-            for start in range(0, -(-size // self.rank.size), BLOCK):
-                low, high = min(first + start, last), min(first + start + BLOCK, last)
-                asked = torch.arange(low, max(high, low + 1), device=self.rank.device).clamp_max(size - 1)
-                found = table(asked)  # type: ignore[operator]
-                if low < high:
-                    yield low, found
+    def _counts(self, side: Side) -> NDArray[np.int64]:
+        """Events of each row."""
+        return self.facts.data.by_user.counts if side == "user" else self.facts.data.by_item.counts
 
     def _width(self, side: Side) -> int:
         width = self.net.settings.widths(self.facts)[SIDES.index(side)]
