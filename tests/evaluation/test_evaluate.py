@@ -59,6 +59,8 @@ def test_the_true_scores_beat_noise_and_the_table_says_so():
     assert told["protocol"]["positive"] == ">=4"
     assert "held-out items rated >=4, ranked among every item outside the person's history" in repr(good)
     assert "<td>rmse</td>" in good._repr_html_()
+    assert "recall@1 " not in good.text(3) and "recall@3 " in good.text(3) and "lists of other lengths" in good.text(3)
+    assert good.text() == repr(good)
     assert set(good.segments["segment"]) == {"user", "activity", "item"}
     assert {"rmse", "mae", "found@1"} == set(good.segments["figure"])
 

@@ -163,3 +163,10 @@ def test_a_map_of_very_many_items_says_that_it_is_a_sample(monkeypatch):
     rec, _ = fitted()
     drawn = map_of(rec.answers, most=20)
     assert drawn.frame.height == 20 and "20 with the most ratings of 60" in drawn.note
+
+
+def test_nothing_is_both_loved_and_hated():
+    few = lw.Dataset.of(pl.DataFrame({"user_id": [1, 1, 2, 2, 3], "item_id": [1, 2, 1, 3, 2], "rating": [5.0, 1.0, 4.0, 3.0, 2.0]}))
+    found = lw.Recommender(lw.Bias()).fit(few).insight.items()
+    loved, hated = (set(frame["item_id"]) for frame in (found.loved(15), found.hated(15)))
+    assert loved and hated and not loved & hated

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from likewise.cli.grouped import Grouped
+
 VERBS = (
     *("demo", "data", "prepare", "fit", "tune", "evaluate", "compare", "bench", "predict", "recommend"),
     *("similar", "insight", "report", "update", "ask", "study", "serve", "explore", "info", "presets", "export", "doctor"),
@@ -42,4 +44,4 @@ def _start(
 
 
 for _verb in VERBS:
-    app.command(name=_verb)(getattr(import_module(f"likewise.cli.{_verb}"), _verb))
+    app.command(name=_verb, cls=Grouped)(getattr(import_module(f"likewise.cli.{_verb}"), _verb))

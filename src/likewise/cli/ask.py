@@ -23,7 +23,10 @@ def ask(
     where: Annotated[str | None, typer.Option("--where", help="Condition on the item table.")] = None,
     as_json: common.AsJson = False,
 ) -> None:
-    """Get to know a newcomer, one line an answer: a rating, nothing for "not seen", q to stop."""
+    """Get to know a newcomer by questions, and recommend.
+
+    One line an answer: a rating, nothing for "not seen", q to stop.
+    """
     from likewise.answers import ListRequest
 
     rec = common.load_model(model)

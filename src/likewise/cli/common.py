@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from likewise.cli.grouped import READING, TABLES
 from likewise.errors import InputError
 
 if TYPE_CHECKING:
@@ -25,26 +26,63 @@ Train = Annotated[
     str, typer.Argument(metavar="TRAIN", help="Ratings: a file, a glob or folder of Parquet files, a MovieLens folder, a database URL.")
 ]
 Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A folder that `likewise fit --out` or rec.save() wrote.")]
-UserColumn = Annotated[str | None, typer.Option("--user", help="Column of the user id, where its name is not recognised.")]
-ItemColumn = Annotated[str | None, typer.Option("--item", help="Column of the item id.")]
-RatingColumn = Annotated[str | None, typer.Option("--rating", help="Column of the rating; 'none' for likes alone.")]
-TimeColumn = Annotated[str | None, typer.Option("--timestamp", help="Column of the time; 'none' to leave times out.")]
-WeightColumn = Annotated[str | None, typer.Option("--weight", help="Column of the weight; 'none' to leave weights out.")]
+UserColumn = Annotated[
+    str | None,
+    typer.Option("--user", metavar="COLUMN", rich_help_panel=READING, help="Column of the user id, where its name is not recognised."),
+]
+ItemColumn = Annotated[str | None, typer.Option("--item", metavar="COLUMN", rich_help_panel=READING, help="Column of the item id.")]
+RatingColumn = Annotated[
+    str | None, typer.Option("--rating", metavar="COLUMN", rich_help_panel=READING, help="Column of the rating; 'none' for likes alone.")
+]
+TimeColumn = Annotated[
+    str | None,
+    typer.Option("--timestamp", metavar="COLUMN", rich_help_panel=READING, help="Column of the time; 'none' to leave times out."),
+]
+WeightColumn = Annotated[
+    str | None,
+    typer.Option("--weight", metavar="COLUMN", rich_help_panel=READING, help="Column of the weight; 'none' to leave weights out."),
+]
 Range = Annotated[
-    str | None, typer.Option("--range", metavar="LOW,HIGH", help="The lowest and highest rating there can be; one outside is refused.")
+    str | None,
+    typer.Option(
+        "--range", metavar="LOW,HIGH", rich_help_panel=READING, help="The lowest and highest rating there can be; one outside is refused."
+    ),
 ]
-Duplicates = Annotated[str, typer.Option("--duplicates", help="Several events of one pair: last, mean, sum, or error to refuse them.")]
-Delimiter = Annotated[str | None, typer.Option("--delimiter", help="What separates the columns of a text, where it is not recognised.")]
-Query = Annotated[str | None, typer.Option("--query", help="For a database URL: a SELECT, or the name of a table.")]
-Items = Annotated[str | None, typer.Option("--items", help="Table of the items, keyed by their id.")]
-Users = Annotated[str | None, typer.Option("--users", help="Table of the users, keyed by their id.")]
-Tags = Annotated[str | None, typer.Option("--tags", help="Table of tags: user, item, tag.")]
-ContextColumns = Annotated[list[str] | None, typer.Option("--context", help="A column of the rating to use as context, or 'day'.")]
+Duplicates = Annotated[
+    str,
+    typer.Option(
+        "--duplicates", metavar="WAY", rich_help_panel=READING, help="Several events of one pair: last, mean, sum, or error to refuse them."
+    ),
+]
+Delimiter = Annotated[
+    str | None,
+    typer.Option(
+        "--delimiter", metavar="TEXT", rich_help_panel=READING, help="What separates the columns of a text, where it is not recognised."
+    ),
+]
+Query = Annotated[
+    str | None,
+    typer.Option("--query", metavar="SQL", rich_help_panel=READING, help="For a database URL: a SELECT, or the name of a table."),
+]
+Items = Annotated[
+    str | None, typer.Option("--items", metavar="TABLE", rich_help_panel=TABLES, help="Table of the items, keyed by their id.")
+]
+Users = Annotated[
+    str | None, typer.Option("--users", metavar="TABLE", rich_help_panel=TABLES, help="Table of the users, keyed by their id.")
+]
+Tags = Annotated[str | None, typer.Option("--tags", metavar="TABLE", rich_help_panel=TABLES, help="Table of tags: user, item, tag.")]
+ContextColumns = Annotated[
+    list[str] | None,
+    typer.Option("--context", metavar="COLUMN", rich_help_panel=READING, help="A column of the rating to use as context, or 'day'."),
+]
 PresetName = Annotated[
-    str | None, typer.Option("--preset", "-p", help="A preset by name, or a .toml of your own; chosen for the data if left out.")
+    str | None,
+    typer.Option("--preset", "-p", metavar="PRESET", help="A preset by name, or a .toml of your own; chosen for the data if left out."),
 ]
-Changes = Annotated[list[str] | None, typer.Option("--set", help="Change a setting: solver.epochs=20, model.factors=64.")]
-Seed = Annotated[int, typer.Option("--seed", help="The same seed on the same CPU gives the same model.")]
+Changes = Annotated[
+    list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Change a setting: solver.epochs=20, model.factors=64.")
+]
+Seed = Annotated[int, typer.Option("--seed", metavar="NUMBER", help="The same seed on the same CPU gives the same model.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 

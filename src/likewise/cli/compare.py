@@ -35,7 +35,7 @@ def compare(
     seed: common.Seed = 0,
     as_json: common.AsJson = False,
 ) -> None:
-    """Fit presets on TRAIN and compare them on the test: one table, and a verdict on every difference."""
+    """Fit presets and compare them on one test, with verdicts."""
     from likewise.data.splits import split
     from likewise.errors import InputError
     from likewise.evaluation.protocol import protocol as named_protocol

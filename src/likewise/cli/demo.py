@@ -22,7 +22,7 @@ def demo(
     preset: Annotated[str, typer.Option("--preset", "-p", help="A preset by name.")] = "posterior",
     seed: common.Seed = 0,
 ) -> None:
-    """Fit, evaluate beside baselines, recommend and explain on the MovieLens sample."""
+    """Fit, compare, recommend and explain on the MovieLens sample."""
     import polars as pl
 
     from likewise.answers import ListRequest

@@ -32,7 +32,7 @@ _REQUIREMENT = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^]]*\])?\s*([^;]*?)\s*(?:;\s
 
 
 def doctor(as_json: common.AsJson = False) -> None:
-    """Report the environment, and what each missing extra would bring."""
+    """Report the environment, and what missing extras would bring."""
     found = {"environment": environment(), "packages": packages(), "numba_cache": numba_cache(), "gpu": gpu(), "extras": extras()}
     if as_json:
         common.print_json(found)

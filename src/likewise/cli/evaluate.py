@@ -8,6 +8,9 @@ import typer
 
 from likewise.cli import common
 
+LENGTH = 10
+"""Of the lists whose figures are shown."""
+
 
 def evaluate(
     model: common.Model,
@@ -18,6 +21,7 @@ def evaluate(
     timestamp: common.TimeColumn = None,
     protocol: Annotated[str, typer.Option("--protocol", help="full, loo99, vae or cold-items.")] = "full",
     lists: Annotated[bool, typer.Option("--lists/--no-lists", help="Also rank the whole catalogue for every user.")] = True,
+    everything: Annotated[bool, typer.Option("--all", help="Show lists of every length, not of ten alone.")] = False,
     as_json: common.AsJson = False,
 ) -> None:
     """Evaluate a saved model, with intervals."""
@@ -28,4 +32,4 @@ def evaluate(
     if as_json:
         typer.echo(found.json)
     else:
-        typer.echo(repr(found))
+        typer.echo(found.text(None if everything else LENGTH))

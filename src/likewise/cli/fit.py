@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from likewise.cli import common
+from likewise.cli.grouped import TRAINING
 
 if TYPE_CHECKING:
     from likewise.recommender import Recommender
@@ -16,10 +17,18 @@ if TYPE_CHECKING:
 
 
 SHARDING = "torchrec"
+ASKED = "asked for"
+"""Why a preset was taken that the caller named: no news."""
 DEFAULTS = {SHARDING: "dot-sharded"}
 """The preset of an engine where none is named."""
 Starts = Annotated[
-    list[Path] | None, typer.Option("--start", help="A saved model to begin from; twice for a dot product and an mlp, NeuMF's halves.")
+    list[Path] | None,
+    typer.Option(
+        "--start",
+        metavar="MODEL",
+        rich_help_panel=TRAINING,
+        help="A saved model to begin from; twice for a dot product and an mlp, NeuMF's halves.",
+    ),
 ]
 Events = Annotated[
     str,
@@ -29,16 +38,41 @@ Events = Annotated[
     ),
 ]
 Every = Annotated[
-    int | None, typer.Option("--checkpoint-every", help="With --engine torchrec: steps between checkpoints; one an epoch if left out.")
+    int | None,
+    typer.Option(
+        "--checkpoint-every",
+        metavar="STEPS",
+        rich_help_panel=TRAINING,
+        help="With --engine torchrec: steps between checkpoints; one an epoch if left out.",
+    ),
 ]
 Engine = Annotated[
-    str | None, typer.Option("--engine", help="How gradient descent runs: auto, one-pass, torch, or torchrec under torchrun.")
+    str | None,
+    typer.Option(
+        "--engine",
+        metavar="ENGINE",
+        rich_help_panel=TRAINING,
+        help="How gradient descent runs: auto, one-pass, torch, or torchrec under torchrun.",
+    ),
 ]
-Device = Annotated[str, typer.Option("--device", help="Where networks are trained: auto, cpu, cuda, cuda:1.")]
-Precision = Annotated[str, typer.Option("--precision", help="float32, or mixed for a GPU that multiplies in bfloat16.")]
-Compile = Annotated[bool, typer.Option("--compile", help="Hand networks to torch.compile.")]
+Device = Annotated[
+    str, typer.Option("--device", metavar="DEVICE", rich_help_panel=TRAINING, help="Where networks are trained: auto, cpu, cuda, cuda:1.")
+]
+Precision = Annotated[
+    str,
+    typer.Option(
+        "--precision", metavar="PRECISION", rich_help_panel=TRAINING, help="float32, or mixed for a GPU that multiplies in bfloat16."
+    ),
+]
+Compile = Annotated[bool, typer.Option("--compile", rich_help_panel=TRAINING, help="Hand networks to torch.compile.")]
 Plan = Annotated[
-    str, typer.Option("--plan", help="With --engine torchrec: row-wise gives each process an even share, planner lets TorchRec decide.")
+    str,
+    typer.Option(
+        "--plan",
+        metavar="PLAN",
+        rich_help_panel=TRAINING,
+        help="With --engine torchrec: row-wise gives each process an even share, planner lets TorchRec decide.",
+    ),
 ]
 
 
@@ -60,8 +94,12 @@ def fit(
     delimiter: common.Delimiter = None,
     query: common.Query = None,
     changes: common.Changes = None,
-    valid: Annotated[str | None, typer.Option("--valid", help="Ratings held out to watch and to stop by.")] = None,
-    checkpoint: Annotated[Path | None, typer.Option("--checkpoint", help="Folder to keep resumable state in.")] = None,
+    valid: Annotated[
+        str | None, typer.Option("--valid", metavar="TABLE", rich_help_panel=TRAINING, help="Ratings held out to watch and to stop by.")
+    ] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option("--checkpoint", metavar="FOLDER", rich_help_panel=TRAINING, help="Folder to keep resumable state in.")
+    ] = None,
     start: Starts = None,
     checkpoint_every: Every = None,
     engine: Engine = None,
@@ -69,7 +107,9 @@ def fit(
     device: Device = "auto",
     precision: Precision = "float32",
     compile: Compile = False,
-    keep_on_interrupt: Annotated[bool, typer.Option("--keep-on-interrupt", help="On Ctrl-C save the best so far.")] = False,
+    keep_on_interrupt: Annotated[
+        bool, typer.Option("--keep-on-interrupt", rich_help_panel=TRAINING, help="On Ctrl-C save the best so far.")
+    ] = False,
     seed: common.Seed = 0,
     as_json: common.AsJson = False,
 ) -> None:
@@ -91,6 +131,8 @@ def fit(
     held_out = None if valid is None else common.read_events(valid, held_out=True, **columns, at_least=1)
     with common.progress(speaks and not as_json) as watch:
         rec = fit_preset(data, preset or DEFAULTS.get(engine or ""), held_out, watch=watch, **how)
+    if preset is None and engine in DEFAULTS:
+        rec.notes["why"] = f"what --engine {engine} takes where no preset is named"
     if speaks:
         _keep(rec, len(data), out, as_json)
 
@@ -113,7 +155,7 @@ def _keep(rec: Recommender, events: int, out: Path, as_json: bool) -> None:
     if as_json:
         common.print_json(facts)
         return
-    common.print_facts({k: v if k != "remarks" else "; ".join(v) for k, v in facts.items() if v not in ("", [])})
+    common.print_facts({k: v if k != "remarks" else "; ".join(v) for k, v in facts.items() if v not in ("", [], ASKED)})
 
 
 def _facts(rec: Recommender, events: int, out: Path) -> dict[str, Any]:

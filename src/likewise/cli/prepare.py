@@ -29,7 +29,7 @@ def prepare(
     seed: common.Seed = 0,
     as_json: common.AsJson = False,
 ) -> None:
-    """Encode events that do not fit memory; then `likewise fit FOLDER`."""
+    """Encode events that do not fit memory, for `likewise fit`."""
     from likewise.data.shards.prepare import scan
 
     columns = {"user": user, "item": item, "rating": rating, "timestamp": timestamp, "weight": weight}

@@ -20,7 +20,10 @@ def report(
     ] = None,
     as_json: common.AsJson = False,
 ) -> None:
-    """Write one self-contained HTML page: accuracy beside baselines, biases, named axes, a map with search, people and reasons."""
+    """Write what a model learned as one self-contained HTML page.
+
+    Accuracy beside baselines, biases, named axes, a map with search, people and reasons.
+    """
     from likewise.studies.report import judge, write_report
 
     rec = common.load_model(model)

@@ -38,7 +38,7 @@ def serve(
         str | None, typer.Option("--make-key", metavar="SCOPES", help="Print a fresh API key for read, feedback, admin; start nothing.")
     ] = None,
 ) -> None:
-    """Put a model behind a REST service, its feedback database and the explorer page."""
+    """Put a model behind a REST service, with feedback and a page."""
     if make_key is not None:
         _print_key(make_key)
         return

@@ -18,7 +18,10 @@ def study(
     seed: common.Seed = 0,
     as_json: common.AsJson = False,
 ) -> None:
-    """Whether reasons are true, what ten questions are worth, what an answer to a newcomer costs."""
+    """Study how a preset meets people it was not trained on.
+
+    Whether reasons are true, what ten questions are worth, what an answer costs.
+    """
     from likewise.studies.newcomers import study as studied
     from likewise.studies.presets import parse_changes
 

@@ -152,7 +152,8 @@ class Comparison:
     def title(self) -> str:
         """One line on what was compared."""
         first = next(iter(self.evaluations.values()))
-        return f"{len(self.evaluations)} models on {first.n_test:,} held-out events"
+        models = "1 model" if len(self.evaluations) == 1 else f"{len(self.evaluations)} models"
+        return f"{models} on {first.n_test:,} held-out events"
 
     def __repr__(self) -> str:
         return page(self.title, ["model", *self.figures, "fit s"], self._lines(), self.notes)

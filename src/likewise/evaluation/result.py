@@ -111,7 +111,16 @@ class Evaluation:
         return f"{self.name} on {self.n_test:,} held-out events of {people:,} people"
 
     def __repr__(self) -> str:
-        return page(self.title, ["figure", "value", "95 % interval"], self.lines(), [self.protocol.describe(), *self.cautions])
+        return self.text()
+
+    def text(self, length: int | None = None) -> str:
+        """The table as text; with `length`, of the figures of lists only those of that many places, and how many there are besides."""
+        lines, notes = self.lines(), [self.protocol.describe(), *self.cautions]
+        if length is not None:
+            kept = [line for line in lines if "@" not in line[0] or line[0].endswith(f"@{length}")]
+            notes += [f"{len(lines) - len(kept)} more figures are of lists of other lengths"] if len(kept) < len(lines) else []
+            lines = kept
+        return page(self.title, ["figure", "value", "95 % interval"], lines, notes)
 
     def _repr_html_(self) -> str:
         return html_page(self.title, ["figure", "value", "95 % interval"], self.lines(), [self.protocol.describe(), *self.cautions])

@@ -39,16 +39,16 @@ class Biases:
     source: str
 
     def loved(self, n: int = 15) -> pl.DataFrame:
-        """The n whose interval lies highest above zero."""
-        return self.frame.sort("low", descending=True, maintain_order=True).head(n)
+        """The n whose interval lies highest above zero; fewer where fewer are above the average."""
+        return self.frame.filter(pl.col("bias") > 0).sort("low", descending=True, maintain_order=True).head(n)
 
     def hated(self, n: int = 15) -> pl.DataFrame:
-        """The n whose interval lies deepest below zero."""
-        return self.frame.sort("high", maintain_order=True).head(n)
+        """The n whose interval lies deepest below zero; fewer where fewer are below the average."""
+        return self.frame.filter(pl.col("bias") < 0).sort("high", maintain_order=True).head(n)
 
     def plot(self, n: int = 15, ax: Any = None) -> Any:
         """The n most loved and the n most hated with their intervals; returns the Matplotlib axes."""
-        shown = pl.concat([self.loved(n), self.hated(n).reverse()]).unique("row", keep="first", maintain_order=True)
+        shown = pl.concat([self.loved(n), self.hated(n).reverse()])
         ax = axes_of(ax, "insight.items().plot()", (8, 1 + 0.24 * shown.height))
         for place, row in enumerate(shown.iter_rows(named=True)):
             colour = "C0" if row["bias"] >= 0 else "C3"

@@ -203,7 +203,10 @@ def fit_from(solver: Solver, model: Model, data: Dataset | Shards, run: Run) -> 
     if data.part != "train":
         raise InputError("these are the events held out, to be evaluated on: fit on the shards that hold them out")
     if not isinstance(solver, FromDisk):
-        raise InputError(f"{type(solver).__name__} needs all events in memory: give it shards.resident(), or a preset such as 'dot'")
+        name = type(solver).__name__
+        raise InputError(
+            f"{name} needs all events in memory: fit the files they were prepared from, or take the preset 'dot', which reads shards"
+        )
     return solver.fit_on_disk(model, data, run)
 
 
