@@ -74,6 +74,13 @@ Plan = Annotated[
         help="With --engine torchrec: row-wise gives each process an even share, planner lets TorchRec decide.",
     ),
 ]
+Valid = Annotated[
+    str | None, typer.Option("--valid", metavar="TABLE", rich_help_panel=TRAINING, help="Ratings held out to watch and to stop by.")
+]
+Checkpoint = Annotated[
+    Path | None, typer.Option("--checkpoint", metavar="FOLDER", rich_help_panel=TRAINING, help="Folder to keep resumable state in.")
+]
+KeepOnInterrupt = Annotated[bool, typer.Option("--keep-on-interrupt", rich_help_panel=TRAINING, help="On Ctrl-C save the best so far.")]
 
 
 def fit(
@@ -94,12 +101,8 @@ def fit(
     delimiter: common.Delimiter = None,
     query: common.Query = None,
     changes: common.Changes = None,
-    valid: Annotated[
-        str | None, typer.Option("--valid", metavar="TABLE", rich_help_panel=TRAINING, help="Ratings held out to watch and to stop by.")
-    ] = None,
-    checkpoint: Annotated[
-        Path | None, typer.Option("--checkpoint", metavar="FOLDER", rich_help_panel=TRAINING, help="Folder to keep resumable state in.")
-    ] = None,
+    valid: Valid = None,
+    checkpoint: Checkpoint = None,
     start: Starts = None,
     checkpoint_every: Every = None,
     engine: Engine = None,
@@ -107,9 +110,7 @@ def fit(
     device: Device = "auto",
     precision: Precision = "float32",
     compile: Compile = False,
-    keep_on_interrupt: Annotated[
-        bool, typer.Option("--keep-on-interrupt", rich_help_panel=TRAINING, help="On Ctrl-C save the best so far.")
-    ] = False,
+    keep_on_interrupt: KeepOnInterrupt = False,
     seed: common.Seed = 0,
     as_json: common.AsJson = False,
 ) -> None:
@@ -131,10 +132,8 @@ def fit(
     held_out = None if valid is None else common.read_events(valid, held_out=True, **columns, at_least=1)
     with common.progress(speaks and not as_json) as watch:
         rec = fit_preset(data, preset or DEFAULTS.get(engine or ""), held_out, watch=watch, **how)
-    if preset is None and engine in DEFAULTS:
-        rec.notes["why"] = f"what --engine {engine} takes where no preset is named"
     if speaks:
-        _keep(rec, len(data), out, as_json)
+        _keep(rec, len(data), out, as_json, engine if preset is None else None)
 
 
 def _settings(changes: list[str] | None, engine: str | None) -> dict[str, Any]:
@@ -149,7 +148,9 @@ def _ranks(plan: str, every: int | None, out: Path, engine: str | None) -> Ranks
     return Ranks(plan, every, str(out) if engine == SHARDING else None)  # type: ignore[arg-type]
 
 
-def _keep(rec: Recommender, events: int, out: Path, as_json: bool) -> None:
+def _keep(rec: Recommender, events: int, out: Path, as_json: bool, chosen_by: str | None) -> None:
+    if chosen_by in DEFAULTS:
+        rec.notes["why"] = f"what --engine {chosen_by} takes where no preset is named"
     rec.save(out)
     facts = _facts(rec, events, out)
     if as_json:

@@ -27,6 +27,8 @@ from likewise.shapes import Floats, Mask, Offsets, Rows
 
 BLOCK_BYTES = 16 << 20
 """Scores made before they are searched: as many as stay in the last level of cache, since each block costs the threads a meeting."""
+LEAST, MOST_BYTES = 32, 128 << 20
+"""Fewer people than that wait for the vectors to be read, so a wide catalogue's blocks leave the cache for them, up to so many bytes."""
 SCAN = 16 << 20
 """Numbers of the item matrix that a thread must have to read for one person before another thread is worth starting."""
 SHORT = 1 << 20
@@ -174,7 +176,9 @@ def _by_blocks(
     """Score and search block after block; what is returned does not depend on the number of threads."""
     width = min(k, n_items)
     keys = np.full((n_people, width), NOTHING, np.int64)
-    size = min(block or max(1, min(2048, BLOCK_BYTES // (4 * max(n_items, 1)))), max(n_people, 1))
+    bytes_each = 4 * max(n_items, 1)
+    usual = max(1, min(2048, BLOCK_BYTES // bytes_each), min(LEAST, MOST_BYTES // bytes_each))
+    size = min(block or usual, max(n_people, 1))
     masks = np.ones((0, 0), np.bool_) if allowed is None else np.ascontiguousarray(np.atleast_2d(allowed))
     indptr = np.zeros(n_people + 1, np.int64) if exclude is None else exclude.indptr
     columns = np.empty(0, np.int32) if exclude is None else exclude.columns
