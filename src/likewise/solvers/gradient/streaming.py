@@ -68,12 +68,12 @@ class ShardBatches:
 
 def check_streams(model: Model, solver: Gradient) -> None:
     """Refuse what needs all events at once."""
-    wanted = "give it shards.resident(), which takes memory, or leave it out"
+    resident = "fit the files they were prepared from, which takes memory"
     if model.name not in MODELS:
         name = type(model).__name__
-        raise InputError(f"{name} reads whole histories; from shards only {', '.join(MODELS)} learn: give it shards.resident()")
+        raise InputError(f"{name} reads whole histories; from shards only {', '.join(MODELS)} learn: {resident}")
     if solver.balance is not None:
-        raise InputError(f"balance draws from all events at once, and they stay on disk: {wanted}")
+        raise InputError(f"balance draws from all events at once, and they stay on disk: {resident}, or leave it out")
     if solver.negatives is not None or solver.loss.ranks or solver.loss.name in ("softmax", "bce"):
         asked = f"loss {solver.loss.name!r} looks up what each user has had, which stays on disk"
         raise InputError(f"{asked}: take engine='one-pass' with 'bpr' or 'bce', SGD or Adagrad")
