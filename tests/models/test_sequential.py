@@ -107,6 +107,25 @@ def test_impossible_settings_are_refused(wrong, says: str) -> None:
         Sequential(**wrong)
 
 
+@pytest.mark.parametrize("again", [False, True])
+def test_people_who_meet_an_item_once_are_asked_among_the_rest(again: bool) -> None:
+    torch = pytest.importorskip("torch")
+    from likewise.models.networks.net import Net
+    from likewise.solvers.gradient.batches import rows_of
+    from likewise.solvers.gradient.objective import Objective, facts_for
+
+    items = np.array([0, 3, 4, 1, 4, 2, 0, 3] if not again else [0, 3, 0, 1, 4, 2, 4, 3], np.int32)
+    users = np.array([0, 0, 0, 1, 1, 1, 1, 1], np.int32)
+    data, solver, cpu = Dataset.of(pl.DataFrame({"user_id": users, "item_id": items})), Gradient(loss="softmax"), torch.device("cpu")
+    model = Sequential(factors=4, heads=1, blocks=1, window=8)
+    facts = facts_for(model, data, solver)
+    net = Net(model, facts).train()
+    torch.nn.init.zeros_(net.get_parameter("items.weight"))  # all scores are alike
+    loss, _ = Objective(solver, [net], facts, cpu)(rows_of(data.interactions.in_order(), cpu), torch.Generator())
+    choices = [5] * 8 if again else [5, 4, 3, 5, 4, 3, 2, 1]
+    assert float(loss.detach()) == pytest.approx(np.log(choices).mean())
+
+
 def test_time_between_events_is_read() -> None:
     rng = np.random.default_rng(0)
     late = rng.random((400, 12)) < 0.5  # from an event that came after a pause people go two on, else one

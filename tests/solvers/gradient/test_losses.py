@@ -76,6 +76,25 @@ def test_the_catalogue_softmax_equals_the_plain_one(weight: torch.Tensor | None,
         torch.testing.assert_close(ours, plain)
 
 
+@pytest.mark.parametrize("held", [1, 1 << 20])
+def test_the_catalogue_softmax_leaves_out_what_earlier_rows_chose(held: int, monkeypatch) -> None:
+    monkeypatch.setattr(losses, "MOST_SCORES", (held, held))
+    draw = torch.Generator().manual_seed(0)
+    item = torch.cat([torch.randperm(9, generator=draw)[:n] for n in (7, 1, 9, 5, 8)])
+    firsts = torch.repeat_interleave(torch.tensor([0, 7, 8, 17, 22]), torch.tensor([7, 1, 9, 5, 8]))
+    person, items = scores(len(item), 3).float().requires_grad_(), scores(9, 3, seed=1).float().requires_grad_()
+    value = losses.catalogue_softmax(person, items, item, firsts=firsts)
+    value.backward()
+    ours, person.grad, items.grad = (value.detach(), person.grad, items.grad), None, None
+    naive = torch.zeros(())
+    for n, first in enumerate(firsts.tolist()):
+        left = sorted(set(range(9)) - set(item[first:n].tolist()))
+        naive = naive - (items[left] @ person[n]).log_softmax(0)[left.index(int(item[n]))] / len(item)
+    naive.backward()
+    for one, plain in zip(ours, (naive.detach(), person.grad, items.grad), strict=True):
+        torch.testing.assert_close(one, plain)
+
+
 def test_the_catalogue_softmax_stays_finite_and_refuses_other_shapes() -> None:
     person = torch.full((2, 3), 40.0, requires_grad=True)
     value = losses.catalogue_softmax(person, torch.tensor([[40.0] * 3, [-40.0] * 3]), torch.tensor([0, 1]))

@@ -6,7 +6,8 @@
     score(history, i) = norm(x_T) . e_i
 
 Order enters by distance alone (Shaw et al. 2018; Zhai et al. 2024), so that the film just before has its own weight wherever it stands.
-Items have one table, read at both ends. Every event is a target of a softmax over the catalogue, or over many sampled negatives
+Items have one table, read at both ends. Every event is a target of a softmax over the catalogue, without what the person had before it
+where nobody meets an item twice, or over many sampled negatives
 (Klenitskiy and Vasilev 2023; Petrov and Macdonald 2023: the loss, not the network, made it strong). A batch holds whole histories;
 they are cut into windows of at most `window` events, elsewhere each time, and windows of like length are computed together.
 After training a person is a vector: the state after their history, which NumPy computes for newcomers.

@@ -138,11 +138,20 @@ def softmax(scores: Tensor, item: Tensor, weight: Tensor | None = None, temperat
     return categorical(scores / temperature, item, weight)
 
 
-def catalogue_softmax(person: Tensor, items: Tensor, item: Tensor, weight: Tensor | None = None, temperature: float = 1.0) -> Tensor:
+def catalogue_softmax(
+    person: Tensor,
+    items: Tensor,
+    item: Tensor,
+    weight: Tensor | None = None,
+    temperature: float = 1.0,
+    firsts: Tensor | None = None,
+) -> Tensor:
     """`softmax` of the scores `person @ items.T`, which are never held whole.
 
-    person [batch, width]; items [item, width]; item int64 [batch]. A few people at a time are scored, and their share of both gradients
-    is taken while the scores are still in the cache: two fifths of the time of the plain loss, and the memory of a few people.
+    person [batch, width]; items [item, width]; item int64 [batch]. With `firsts` int64 [batch] row n is chosen among what the rows
+    firsts[n] to n - 1 did not choose: nobody is asked for what they have had. A few people at a time are scored, and their share of
+    both gradients is taken while the scores are still in the cache: two fifths of the time of the plain loss, and the memory of a few
+    people.
     """
     if person.ndim != 2 or items.ndim != 2 or person.shape[1] != items.shape[1] or person.shape[:1] != item.shape:
         shapes = [list(t.shape) for t in (person, items, item)]
@@ -150,13 +159,13 @@ def catalogue_softmax(person: Tensor, items: Tensor, item: Tensor, weight: Tenso
     _same(item, item, weight)
     counted = torch.ones(len(item), device=item.device) if weight is None else weight
     shares = counted / counted.sum().clamp_min(1e-12)
-    loss: Tensor = _CatalogueSoftmax.apply(person, items, item, shares, temperature)  # type: ignore[no-untyped-call]
+    loss: Tensor = _CatalogueSoftmax.apply(person, items, item, shares, temperature, firsts)  # type: ignore[no-untyped-call]
     return loss
 
 
 class _CatalogueSoftmax(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, person: Tensor, items: Tensor, item: Tensor, shares: Tensor, temperature: float) -> Tensor:
+    def forward(ctx: Any, person: Tensor, items: Tensor, item: Tensor, shares: Tensor, temperature: float, firsts: Tensor | None) -> Tensor:
         size = max(MOST_SCORES[person.device.type == "cuda"] // max(len(items), 1), 16)
         across = items.T.contiguous()
         of_people, of_items = torch.empty_like(person), torch.zeros_like(items)
@@ -167,6 +176,8 @@ class _CatalogueSoftmax(torch.autograd.Function):
             scores = (person[part] @ across).float()
             if temperature != 1:
                 scores /= temperature
+            if firsts is not None:
+                scores[_before(item, firsts, start, len(own))] = -torch.inf
             target, top = scores.gather(1, own), scores.amax(1, keepdim=True)
             mass = scores.sub_(top).exp_().sum(1, keepdim=True)
             total += (share * (mass.log() + top - target)).sum()
@@ -179,7 +190,16 @@ class _CatalogueSoftmax(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         of_people, of_items = ctx.saved_tensors
-        return of_people * gradients[0], of_items * gradients[0], None, None, None
+        return of_people * gradients[0], of_items * gradients[0], None, None, None, None
+
+
+def _before(item: Tensor, firsts: Tensor, start: int, rows: int) -> tuple[Tensor, Tensor]:
+    """Which scores of the rows from `start` on are of items that an earlier row chose: (row of the part, item) of each."""
+    row = torch.arange(rows, device=item.device)
+    first = firsts[start : start + rows]
+    counts = row + start - first
+    within = torch.arange(int(counts.sum()), device=item.device) - torch.repeat_interleave(counts.cumsum(0) - counts - first, counts)
+    return torch.repeat_interleave(row, counts), item[within]
 
 
 def shared_softmax(scores: Tensor, person: Tensor, item: Tensor, weight: Tensor | None = None, temperature: float = 1.0) -> Tensor:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from likewise.data.dataset import Dataset
+from likewise.data.interactions import Interactions
 from likewise.errors import InputError
 from likewise.models.link import Link
 from likewise.models.networks.base import Facts, Network
@@ -86,6 +87,7 @@ class Objective:
         holds = solver.penalty.l1 or solver.penalty.l2
         self.strengths = [_strengths(net, solver.penalty) for net in nets] if holds else []
         self.likes = self.loss.ranks or self.loss.name == "softmax" or (self.loss.name == "bce" and _all_alike(facts))
+        self.once = self.loss.name == "softmax" and nets[0].settings.grouped == "user" and _each_once(facts.data)
         self.levels = None if facts.levels is None else torch.from_numpy(facts.levels).to(device)
 
     def __call__(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Tensor | None]:
@@ -177,8 +179,16 @@ class Objective:
             return losses.shared_softmax(scores, place, batch.items, batch.weight, self.loss.temperature)
         person, items = net.person(batch.users), net.item(catalogue)
         if not net.cosine and (pair := net.settings.vectors(person, items)) is not None:
-            return losses.catalogue_softmax(*pair, batch.items, batch.weight, self.loss.temperature)  # the mean is no part of a softmax
+            # the mean is no part of a softmax
+            return losses.catalogue_softmax(*pair, batch.items, batch.weight, self.loss.temperature, self._firsts(net, batch))
         return losses.softmax(net.grid(person, items), batch.items, batch.weight, self.loss.temperature)
+
+    def _firsts(self, net: Net, batch: Batch) -> Tensor | None:
+        """Where each row's person begins, of batches that hold histories in order; None where people may meet an item again."""
+        if net.settings.grouped != "user" or not self.once:
+            return None
+        _, counts = torch.unique_consecutive(batch.users, return_counts=True)
+        return torch.repeat_interleave(counts.cumsum(0) - counts, counts)
 
     @torch.no_grad()
     def penalise(self) -> None:
@@ -229,6 +239,12 @@ def _pulled_rows(table: Table, slope: Tensor, strength: Tensor, penalty: Penalty
     looked_up = table.weight.index_select(0, rows)
     pull = (penalty.l2 * looked_up + penalty.l1 * looked_up.sign()) * share
     return slope + torch.sparse_coo_tensor(rows[None], pull, slope.shape, check_invariants=False)
+
+
+def _each_once(data: Interactions) -> bool:
+    """Whether no user met an item twice."""
+    pairs = data.users.astype(np.int64) * data.n_items + data.items
+    return len(np.unique(pairs)) == len(pairs)
 
 
 def _all_alike(facts: Facts) -> bool:
