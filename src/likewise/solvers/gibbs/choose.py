@@ -28,7 +28,7 @@ from likewise.solvers.gibbs.hyper import Doubles
 if TYPE_CHECKING:
     from likewise.solvers.gibbs.settings import Gibbs
 
-HELD, MOST_RATINGS, FEWEST_RATINGS = 0.1, 150_000, 500
+HELD, MOST_RATINGS, FEWEST_RATINGS = 0.1, 50_000, 500
 PAIRS_AT_ONCE = 4096
 FACTORS = 8
 SHORT = {"draws": 30, "burn_in": 10, "draws_kept": 15, "chains": 1, "choose": False, "seconds": None}
