@@ -2,7 +2,7 @@
 
     x_0 = start,  x_t = e_{item t-1}
     x   = x + attention(norm(x));  x = x + dense(norm(x))            a few blocks, each place sees itself and what came before
-    attention of t to s ~ exp(q_t . k_s / sqrt(width) + b_{t-s})     a learned number for each head, block and distance
+    attention of t to s ~ exp(q_t . k_s / sqrt(width / heads) + b_{t-s})   a learned number for each head, block and distance
     score(history, i) = norm(x_T) . e_i
 
 Order enters by distance alone (Shaw et al. 2018; Zhai et al. 2024), so that the film just before has its own weight wherever it stands.
