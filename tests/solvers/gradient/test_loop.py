@@ -131,6 +131,11 @@ def test_a_resumed_fit_has_the_numbers_of_an_uninterrupted_one(tmp_path: Path, o
     assert all(a[name].tobytes() == b[name].tobytes() for name in a)
     with pytest.raises(ArtifactError, match="other data, settings or seed"):
         solver.fit(model, TRAIN, replace(run, seed=4))
+    content = bytearray((tmp_path / "gradient.safetensors").read_bytes())
+    content[-1] ^= 1
+    (tmp_path / "gradient.safetensors").write_bytes(content)
+    with pytest.raises(ArtifactError, match="its checksum is another"):
+        solver.fit(model, TRAIN, run)
     (tmp_path / "gradient.safetensors").write_bytes(b"broken")
     with pytest.raises(ArtifactError, match="damaged"):
         solver.fit(model, TRAIN, run)

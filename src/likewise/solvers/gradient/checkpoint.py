@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -23,7 +25,8 @@ def save(folder: str, tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -
     place = Path(folder)
     place.mkdir(parents=True, exist_ok=True)
     fresh = place / (NAME + ".new")
-    save_file({name: t.detach().cpu().contiguous() for name, t in tensors.items()}, fresh, {"about": json.dumps(about)})
+    kept = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
+    save_file(kept, fresh, {"about": json.dumps({**about, "checksum": checksum(kept)})})
     with fresh.open("rb") as file:
         os.fsync(file.fileno())
     fresh.replace(place / NAME)
@@ -43,6 +46,16 @@ def load(folder: str, expected: str) -> tuple[dict[str, Tensor], dict[str, Any]]
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  not a mapping
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise ArtifactError(f"the checkpoint {path} is damaged ({error}); delete it to start anew") from None
+    if about.get("checksum") != checksum(tensors):
+        raise ArtifactError(f"the checkpoint {path} is damaged (its checksum is another); delete it to start anew")
     if about["fingerprint"] != expected:
         raise ArtifactError(f"the checkpoint {path} belongs to a fit with other data, settings or seed; give another folder or delete it")
     return tensors, about
+
+
+def checksum(tensors: Mapping[str, Tensor]) -> int:
+    """CRC-32 of tensors in the order of their names: what a disk or a crash did to them shows."""
+    total = 0
+    for name in sorted(tensors):
+        total = zlib.crc32(tensors[name].reshape(-1).view(torch.uint8).numpy().data, total)
+    return total
