@@ -4,8 +4,8 @@ What stands between one of these lines and `<!-- end of results -->` is written 
 
     <!-- results: SUITE -->      everybody in a suite
     <!-- bars: NAME -->          the lines of a file of bars
-    <!-- results: networks -->   every network on every split, of `benchmarks.networks_table`
-    <!-- results: newcomers-ml-1m -->   what folding in recovers, of `benchmarks.newcomers`
+    <!-- results: networks -->   every network on every split, of `benchmarks.studies.networks_table`
+    <!-- results: newcomers-ml-1m -->   what folding in recovers, of `benchmarks.studies.newcomers`
     <!-- side by side -->        Likewise and the best other library, a row a figure
 """
 
@@ -16,9 +16,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from benchmarks.networks_table import table as networks_table
-from benchmarks.newcomers import table as newcomers_table
 from benchmarks.side_by_side import rows as side_by_side
+from benchmarks.studies.networks_table import table as networks_table
+from benchmarks.studies.newcomers import table as newcomers_table
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"
@@ -62,9 +62,8 @@ def table(result: dict[str, Any]) -> str:
 
 def networks(result: dict[str, Any]) -> str:
     """The error and the seconds of every network on every split."""
-    return (
-        f"\n{networks_table(result)}\n\n*RMSE and fit, one seed, one thread, {_machine(result)}. `python -m benchmarks.networks_table`*\n\n"
-    )
+    about = f"RMSE and fit, one seed, one thread, {_machine(result)}"
+    return f"\n{networks_table(result)}\n\n*{about}. `python -m benchmarks.studies.networks_table`*\n\n"
 
 
 def bars_table(title: str, lines: dict[str, Any]) -> str:

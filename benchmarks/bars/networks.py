@@ -115,7 +115,7 @@ def squares(balance, l2):
         answers = model.link.respond(model.score_pairs(model.people(pairs.users), pairs.items))
         total = total + (np.clip(answers, 1, 5) - pairs.ratings) ** 2 / 3
     return total
-plain, even = squares(None, 0.24), squares(Balance(users=0, items=0.5), 0.5)  # both by benchmarks.inner_choices
+plain, even = squares(None, 0.24), squares(Balance(users=0, items=0.5), 0.5)  # both by benchmarks.studies.inner_choices
 draw, change = np.random.default_rng(0), (even - plain)[tail]
 sums = [draw.choice(change, len(change)).mean() for _ in range(2000)]
 print(json.dumps({"upper": float(np.quantile(sums, 0.975)), "head": float(even[~tail].mean() ** 0.5 - plain[~tail].mean() ** 0.5)}))

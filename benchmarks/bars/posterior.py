@@ -11,7 +11,7 @@ from typing import Any
 
 from benchmarks.bars._bars import Board, run
 from benchmarks.contenders import contender
-from benchmarks.paired import run as paired
+from benchmarks.studies.paired import run as paired
 from benchmarks.suites import split_of, suites
 
 IDS, RICH = "posterior", "posterior-rich"

@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 
-from benchmarks.newcomers import shares, table
+from benchmarks.studies.newcomers import shares, table
 
 
 def test_the_table_has_a_line_a_preset_and_stars_what_is_not_better():

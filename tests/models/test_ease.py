@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +15,7 @@ from likewise.data.interactions import Histories
 from likewise.errors import InputError
 from likewise.models.ease import EASE, FittedEASE
 from likewise.models.gram import dense_gram, inverse_by_users, invert_in_place, sparse_gram
-from likewise.models.item_weights import SparseWeights
+from likewise.models.item_weights import FactoredWeights, SparseWeights
 from likewise.solvers.base import Run
 from likewise.solvers.closed_form import ClosedForm
 
@@ -231,3 +232,18 @@ def test_what_is_left_open_is_chosen_on_an_inner_split() -> None:
     again = ClosedForm().fit(EASE(), likes(users=100), Run())
     assert again.model.config == fit.model.config
     assert ClosedForm().fit(EASE(l2=5.0, item_power=0.0), likes(), Run()).notes == []
+
+
+def test_pairs_of_a_product_are_summed_by_person_not_by_entry() -> None:
+    rng = np.random.default_rng(0)
+    weights = FactoredWeights(*(rng.normal(size=(50, 60)).astype(np.float32) for _ in range(2)), rng.normal(size=50).astype(np.float32))
+    histories = Histories(np.array([0, 3, 3, 7]), np.array([4, -1, 9, 9, 2, 30, 4], np.int32), None, rng.random(7).astype(np.float32))
+    items = np.array([9, 1, 30], np.int32)
+    np.testing.assert_allclose(weights.pair_sums(histories, items), weights.sums(histories)[np.arange(3), items], rtol=1e-5)
+    assert weights.pair_sums(histories, np.array([-1, -1, -1], np.int32)).tolist() == [0, 0, 0]
+    long = Histories(np.arange(0, 2_000_001, 1000), rng.integers(0, 50, 2_000_000).astype(np.int32))
+    tracemalloc.start()
+    weights.pair_sums(long, np.zeros(2000, np.int32))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 40 * len(long.rows)  # a product an entry would take as many numbers as the rank

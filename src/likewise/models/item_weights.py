@@ -165,13 +165,26 @@ class FactoredWeights(ItemWeights):
 
     def sums(self, likes: Histories) -> Floats:
         weights = weights_of(likes)
-        people = np.zeros((len(likes), self.left.shape[1]), np.float32)
-        _dense_sums(likes.indptr, likes.rows, weights, self.left, people)
-        out = np.asarray(people @ self.right.T, np.float32)
+        out = np.asarray(self._people(likes) @ self.right.T, np.float32)
         known = likes.rows >= 0
         person, items = np.repeat(np.arange(len(likes)), likes.counts)[known], likes.rows[known]
         np.subtract.at(out, (person, items), weights[known] * self.own[items])
         return out
+
+    def pair_sums(self, likes: Histories, items: Rows) -> Floats:
+        if not self.n_items:
+            return np.zeros(len(items), np.float32)
+        out = np.einsum("nr,nr->n", self._people(likes), self.right[items])  # a vector a pair, never one an entry of its history
+        person = np.repeat(np.arange(len(likes)), likes.counts)
+        same = likes.rows == items[person]
+        out -= np.bincount(person[same], weights_of(likes)[same] * self.own[likes.rows[same]], len(likes)).astype(np.float32)
+        return np.where(items >= 0, out, np.float32(0))
+
+    def _people(self, likes: Histories) -> Floats:
+        """What each person says, float32 [batch, rank]."""
+        people = np.zeros((len(likes), self.left.shape[1]), np.float32)
+        _dense_sums(likes.indptr, likes.rows, weights_of(likes), self.left, people)
+        return people
 
     def at(self, rows: Rows, columns: Rows) -> Floats:
         if not self.n_items:

@@ -1,4 +1,4 @@
-"""Accuracy against time, and cost against size: `python -m benchmarks.curves [--sizes 1e5 1e6 1e7]`; needs LIKEWISE_DATA.
+"""Accuracy against time, and cost against size: `python -m benchmarks.studies.curves [--sizes 1e5 1e6 1e7]`; needs LIKEWISE_DATA.
 
 Learning curves: each contender is fitted anew with more and more epochs on ML-100K u1, one thread; the clock is the fit's own.
 Growth: the same contenders on generated ratings (planted factors, Zipf items), one epoch count, time and peak memory of the process.
@@ -22,7 +22,7 @@ from benchmarks.measure import ROOT
 from benchmarks.suites import Split, split_of, suites
 from likewise.data.synthetic import planted_ratings
 
-RESULTS = Path(__file__).parent / "results" / "curves.json"
+RESULTS = ROOT / "benchmarks" / "results" / "curves.json"
 IMAGES = ROOT / "docs" / "images"
 PRESETS = {"dot": ("solver.epochs", (2, 4, 8, 15, 30)), "posterior": ("solver.draws", (10, 30, 100, 300))}
 PEERS = {
@@ -111,7 +111,7 @@ def _lines(axes: Any, found: list[dict[str, Any]], x: str, y: str) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.curves", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.studies.curves", description=__doc__.splitlines()[0])
     parser.add_argument("--sizes", type=float, nargs="*", default=[1e5, 1e6, 1e7])
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""How much of a full training folding in recovers, by model and number of ratings: `python -m benchmarks.newcomers RATINGS --name ml-1m`.
+"""How much of a full training folding in recovers: `python -m benchmarks.studies.newcomers RATINGS --name ml-1m`.
 
 A tenth of the people of the table is never trained on; ten ratings of each are the test, and 5, 10, 20 or all others are given to
 a model of the other people. The share recovered is (baseline - folded in) / (baseline - trained with those ratings as well), of
@@ -19,6 +19,7 @@ from typing import Any
 import polars as pl
 
 from benchmarks.bars.never_seen import GIVEN, LISTS, RATINGS, newcomers
+from benchmarks.measure import ROOT
 from likewise.data.dataset import Dataset
 from likewise.data.readers import read
 from likewise.evaluation.evaluate import Asked, evaluate
@@ -26,13 +27,13 @@ from likewise.evaluation.result import Evaluation
 from likewise.recommender import Recommender
 from likewise.studies.fit import fit
 
-RESULTS = Path(__file__).parent / "results"
-IMAGES = Path(__file__).parent.parent / "docs" / "images"
+RESULTS = ROOT / "benchmarks" / "results"
+IMAGES = ROOT / "docs" / "images"
 HEADS = {0: "all but 10"}
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.newcomers")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.studies.newcomers")
     parser.add_argument("ratings", type=Path)
     parser.add_argument("--name", default="ml-1m")
     parser.add_argument("--presets", nargs="*", default=[*RATINGS, *LISTS])
@@ -94,7 +95,8 @@ def table(rows: list[dict[str, Any]]) -> str:
     seeds = len({row["seed"] for row in rows})
     about = ["one seed" if seeds == 1 else f"medians of {seeds} seeds", *changed]
     body = "\n".join("| " + " | ".join(line) + " |" for line in lines)
-    return f"\n{body}\n\n*{'; '.join(about)}. A star: not significantly better than the baseline. `python -m benchmarks.newcomers`*\n\n"
+    made = "`python -m benchmarks.studies.newcomers`"
+    return f"\n{body}\n\n*{'; '.join(about)}. A star: not significantly better than the baseline. {made}*\n\n"
 
 
 def _cell(rows: list[dict[str, Any]]) -> str:

@@ -1,4 +1,4 @@
-"""Settings of three bars of the networks, chosen on inner splits of the training rows: `python -m benchmarks.inner_choices WHICH`.
+"""Settings of three bars of the networks, chosen on inner splits of the training rows: `python -m benchmarks.studies.inner_choices WHICH`.
 
 balance     how strongly items are evened out and rows held, on 15 % of ML-100K u1.base, four times: the least error on the rarer
             half of the items whose cost on the other half stays under COST

@@ -1,4 +1,4 @@
-"""What each part of the posterior is worth: `python -m benchmarks.ablation`, at random and forward in time.
+"""What each part of the posterior is worth: `python -m benchmarks.studies.ablation`, at random and forward in time.
 
 Short chains of the same length for all, one seed; results are added to `results/posterior-ablation.json`, a line at a time.
 """
@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import argparse
 import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.paired import tables_of
+from benchmarks.measure import ROOT
+from benchmarks.studies.paired import tables_of
 from benchmarks.suites import data_home
 
-RESULTS = Path(__file__).parent / "results" / "posterior-ablation.json"
+RESULTS = ROOT / "benchmarks" / "results" / "posterior-ablation.json"
 SHORT = {"solver.draws": 100, "solver.draws_kept": 100, "model.factors": 16}
 SIDE, HISTORY, MIRROR = ("user_features", "item_features", "tags"), ("history",), ("raters",)
 ALL = SIDE + HISTORY + MIRROR
@@ -72,7 +72,7 @@ def measure(split: str, variant: str) -> dict[str, float] | None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.ablation")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.studies.ablation")
     parser.add_argument("splits", nargs="*", default=list(SPLITS))
     args = parser.parse_args()
     found: dict[str, dict[str, Any]] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}

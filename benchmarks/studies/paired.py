@@ -1,4 +1,4 @@
-"""The posterior beside myFM given the very same inputs: `python -m benchmarks.paired ml-100k-u1 ids`.
+"""The posterior beside myFM given the very same inputs: `python -m benchmarks.studies.paired ml-100k-u1 ids`.
 
     ids      users and items
     history  and what each user rated, by whom each item was rated
@@ -19,10 +19,10 @@ import numpy as np
 import polars as pl
 
 from benchmarks.install_peers import python_of
-from benchmarks.measure import Measured, likewise, measured
+from benchmarks.measure import ROOT, Measured, likewise, measured
 from benchmarks.suites import CACHE, Split, data_home, split_of, suites
 
-RESULTS = Path(__file__).parent / "results" / "paired.json"
+RESULTS = ROOT / "benchmarks" / "results" / "paired.json"
 TABLES = {
     "ml-100k": {"items": "u.item", "users": "u.user"},
     "ml-latest-small": {"items": "movies.csv", "tags": "tags.csv"},
@@ -107,7 +107,7 @@ def run(suite: str, inputs: str, seed: int, threads: int, draws: int, busy: bool
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.paired")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.studies.paired")
     parser.add_argument("suite")
     parser.add_argument("inputs", choices=OURS)
     parser.add_argument("--seed", type=int, default=0)

@@ -1,4 +1,4 @@
-"""Every network on ML-100K and ML-1M, at random and by time: `python -m benchmarks.networks_table [--only ml-100k] [--most SECONDS]`.
+"""Every network on ML-100K and ML-1M, at random and by time: `python -m benchmarks.studies.networks_table [--only ml-100k]`.
 
 One seed, one thread, the settings of the presets (on ML-1M those of the bars). Each cell is a fresh process that may take so many
 seconds; what takes longer, or was left out, is written as not run. `results/networks.json` is written after each cell and cells that it

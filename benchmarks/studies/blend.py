@@ -1,4 +1,4 @@
-"""What each part of the preset `top-n` brings, at every weight: `python -m benchmarks.blend DATA`.
+"""What each part of the preset `top-n` brings, at every weight: `python -m benchmarks.studies.blend DATA`.
 
 ML-100K and ML-1M, random 80/20 within each user. The preset is fitted once; then its parts are weighed otherwise and judged on the
 test rows, where the weight that the inner split found is marked. Writes `results/blend.json`, and with Matplotlib the pictures of
@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from benchmarks.knobs import ndcg
+from benchmarks.measure import ROOT
+from benchmarks.studies.knobs import ndcg
 from likewise.data.csr import csr_from_pairs
 from likewise.data.dataset import Dataset
 from likewise.models.blend import FittedBlend
@@ -25,8 +26,8 @@ from likewise.studies.fit import fit
 
 SUITES = ("ml-100k", "ml-1m")
 STEPS = 10
-RESULTS = Path(__file__).parent / "results"
-IMAGES = Path(__file__).parent.parent / "docs" / "images"
+RESULTS = ROOT / "benchmarks" / "results"
+IMAGES = ROOT / "docs" / "images"
 LABELS = {"diversity": "diversity of the list", "novelty": "novelty of the list"}
 
 

@@ -1,16 +1,16 @@
-"""Tables of the posterior in the documents, written from the results: `python -m benchmarks.posterior_tables`."""
+"""Tables of the posterior in the documents, written from the results: `python -m benchmarks.studies.posterior_tables`."""
 
 from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 from typing import Any
 
-from benchmarks.ablation import RESULTS as ABLATION
-from benchmarks.paired import RESULTS as PAIRED
+from benchmarks.measure import ROOT
+from benchmarks.studies.ablation import RESULTS as ABLATION
+from benchmarks.studies.paired import RESULTS as PAIRED
 
-PAGE = Path(__file__).parent.parent / "docs" / "models" / "posterior.md"
+PAGE = ROOT / "docs" / "models" / "posterior.md"
 PLACE = re.compile(r"(<!-- posterior: (?P<what>\w+) -->\n).*?(<!-- end of posterior -->)", re.DOTALL)
 INPUTS = {"ids": "ids", "history": "ids and histories", "all": "all but the day"}
 
@@ -23,7 +23,9 @@ def ablation(found: dict[str, dict[str, Any]]) -> str:
     for variant in dict.fromkeys(name for rows in found.values() for name in rows):
         cells = [found[split].get(variant) for split, _ in columns]
         lines.append([variant, *(f"{cell[kind]:.4f}" if cell else "" for cell, (_, kind) in zip(cells, columns, strict=True))])
-    return _joined(lines) + "\nChains of 100 draws and 16 factors, seed 0 (`python -m benchmarks.ablation`). The presets take 300.\n"
+    return (
+        _joined(lines) + "\nChains of 100 draws and 16 factors, seed 0 (`python -m benchmarks.studies.ablation`). The presets take 300.\n"
+    )
 
 
 def paired(found: list[dict[str, Any]]) -> str:
@@ -38,7 +40,7 @@ def paired(found: list[dict[str, Any]]) -> str:
         lines.append([row["suite"], INPUTS[row["inputs"]], str(row["seed"]), *errors, *cpu, *clock])
     return (
         _joined(lines)
-        + "\nmyFM 0.4 of rank 10; a bootstrap over users; below zero the posterior is better (`python -m benchmarks.paired`). "
+        + "\nmyFM 0.4 of rank 10; a bootstrap over users; below zero the posterior is better (`python -m benchmarks.studies.paired`). "
         + "CPU seconds are of the whole process, from start to predictions; a dash: the machine was busy with other work.\n"
     )
 

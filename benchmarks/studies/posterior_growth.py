@@ -1,4 +1,4 @@
-"""Processor time of a sweep by the number of ratings: `python -m benchmarks.posterior_growth`, then a picture in the documents.
+"""Processor time of a sweep by the number of ratings: `python -m benchmarks.studies.posterior_growth`, then a picture in the documents.
 
 Random pairs, a hundred ratings a user and two hundred an item, 16 factors, one thread; the least of three sweeps after the first.
 """
@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import argparse
 import json
-from pathlib import Path
 from time import process_time
 
 import numpy as np
 import polars as pl
 
-RESULTS = Path(__file__).parent / "results" / "posterior-growth.json"
-PICTURE = Path(__file__).parent.parent / "docs" / "images" / "posterior-growth.svg"
+from benchmarks.measure import ROOT
+
+RESULTS = ROOT / "benchmarks" / "results" / "posterior-growth.json"
+PICTURE = ROOT / "docs" / "images" / "posterior-growth.svg"
 SIZES = (100_000, 300_000, 1_000_000, 3_000_000, 10_000_000)
 
 
@@ -57,7 +58,7 @@ def picture(seconds: dict[int, float]) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.posterior_growth")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.studies.posterior_growth")
     parser.add_argument("--draw", action="store_true", help="only draw the picture from the last results")
     parser.add_argument("--most", type=int, default=SIZES[-1], help="most ratings")
     args = parser.parse_args()

@@ -1,4 +1,4 @@
-"""What each re-ranking knob costs in hits and buys in what it is for: `python -m benchmarks.knobs DATA`.
+"""What each re-ranking knob costs in hits and buys in what it is for: `python -m benchmarks.studies.knobs DATA`.
 
 ML-100K, random 80/20 within each user, lists of ten by weighted ALS; genres from `u.item`, popularity and age from the training
 events. Writes `results/knobs.json`.
@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from benchmarks.measure import ROOT
 from likewise.data.csr import CSR, csr_from_pairs
 from likewise.data.dataset import Dataset
 from likewise.data.interactions import Histories
@@ -55,7 +56,7 @@ def main(home: Path) -> None:
                 {"knob": knob, "turn": turn, "ndcg": ndcg(lists, liked), "miscalibration": drift(lists, events.by_user, kinds), **beyond}
             )
             print(json.dumps(rows[-1]))
-    results = Path(__file__).parent / "results"
+    results = ROOT / "benchmarks" / "results"
     (results / "knobs.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
 
 
