@@ -39,12 +39,24 @@ def rows(results: Path) -> list[list[str]]:
         for suite, where in suites.items():
             if (path := results / f"{suite}.json").exists():
                 found += _accuracy(json.loads(path.read_text(encoding="utf-8")), figure, sign, where)
+    found += _next(results / "next-ml-1m.json")
     for (title, bar), (what, whose, words) in COSTS.items():
         path = results / "bars" / f"{title}.json"
         line = json.loads(path.read_text(encoding="utf-8")).get(bar) if path.exists() else None
         if line and line["value"] is not None:
             found.append([what, "", whose, words.format(line["value"])])
     return found
+
+
+def _next(path: Path) -> list[list[str]]:
+    """The transformer and RecTools' SASRec on what comes next, as `benchmarks.bars.sequences` keeps them."""
+    if not path.exists():
+        return []
+    gap = json.loads(path.read_text(encoding="utf-8"))["differences"]["sasrec"]["ndcg@10"]
+    told = f"{gap['difference']:+.4f} ({gap['low']:+.4f} to {gap['high']:+.4f}), {gap['verdict']}"
+    mine, other = f"sequential {gap['ours']:.4f}", f"rectools sasrec, 3 epochs {gap['theirs']:.4f}"
+    ahead = gap["ours"] > gap["theirs"]
+    return [["NDCG@10 of the last film, MovieLens 1M", f"**{mine}**" if ahead else mine, other if ahead else f"**{other}**", told]]
 
 
 def _accuracy(result: dict[str, Any], figure: str, sign: int, where: str) -> list[list[str]]:

@@ -19,12 +19,14 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from benchmarks.bars._bars import CONTROL_OF_LIKES, Board, run
+from benchmarks.bars._bars import CONTROL_OF_LIKES, RESULTS, Board, run
 from benchmarks.install_peers import python_of, status
 from benchmarks.measure import likewise
 
 RIVALS = ("ease", "als", "markov")
 PEER = "sasrec"
+KEPT = RESULTS.parent / "next-ml-1m.json"
+"""What the judge said of the first seed beside everybody, for the table of all libraries."""
 ANSWER = """
 import json, sys, time, likewise
 rec = likewise.load(sys.argv[1])
@@ -89,7 +91,8 @@ class Trained:
             peer = ["--peer", f"{PEER}={lists}"] if lists else []
             judge = [sys.executable, "-m", "benchmarks.bars._next", self.test, self.model(seed), *rivals, *peer]
             self._judged[seed] = self.board.run(judge).json()
-            print(f"# {json.dumps(self._judged[seed])}", file=sys.stderr, flush=True)
+            if lists:
+                KEPT.write_text(json.dumps(self._judged[seed], indent=1) + "\n", encoding="utf-8")
         return self._judged[seed]
 
     def beats(self, rival: str) -> bool:

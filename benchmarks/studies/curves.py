@@ -98,7 +98,9 @@ def draw(result: dict[str, Any]) -> None:
         axes.set(xscale="log", xlabel="CPU seconds, from start to answers", ylabel="RMSE, ML-100K u1")
         figure.savefig(IMAGES / "curves-learning.svg")
         figure = Figure(figsize=(9, 4), layout="constrained")
-        for axes, measure, label in zip(figure.subplots(1, 2), ("seconds", "mb"), ("CPU seconds, from start to answers", "peak memory, MB"), strict=True):
+        for axes, measure, label in zip(
+            figure.subplots(1, 2), ("seconds", "mb"), ("CPU seconds, from start to answers", "peak memory, MB"), strict=True
+        ):
             _lines(axes, result["growth"], "events", measure)
             axes.set(xscale="log", yscale="log", xlabel="ratings", ylabel=label)
         figure.savefig(IMAGES / "curves-growth.svg")
