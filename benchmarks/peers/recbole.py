@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from contextlib import chdir
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -52,7 +53,7 @@ PLAN = {
 def learned(kind: str):
     def fit(train: Table, seed: int, **settings):
         sys.argv = sys.argv[:1]  # it reads the command line
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory() as folder, chdir(folder):  # it leaves logs where it runs
             _write(train, Path(folder) / "split", seed)
             config = Config(
                 model=kind,

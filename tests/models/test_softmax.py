@@ -53,6 +53,12 @@ def test_a_choice_of_all_is_the_optimum_found_by_plain_descent():
         np.testing.assert_allclose(found[n], x, atol=2e-3)
 
 
+def test_where_there_is_nothing_to_choose_people_stay_at_the_centre():
+    nothing, none = np.zeros((2, 0), np.float32), np.zeros((0, 3), np.float32)
+    found = best_rows(lambda some: (Choices(nothing[some]), nothing[0]), none, np.ones((2, 3), np.float32), np.ones(3))
+    np.testing.assert_allclose(found, 1)
+
+
 def test_a_new_item_is_the_optimum_found_by_plain_descent():
     design, offsets = RNG.normal(size=(30, 2)).astype(np.float32), RNG.normal(size=30).astype(np.float32)
     wanted, mass = RNG.integers(0, 2, (3, 30)).astype(np.float32), RNG.uniform(1, 3, 30).astype(np.float32)

@@ -40,7 +40,7 @@ class Choices:
 
     def cost(self, logits: Floats) -> Floats:
         """[row]."""
-        top = logits.max(1, initial=-1e30)
+        top = logits.max(1)
         total = np.log(np.exp(logits - top[:, None]).sum(1)) + top
         return np.asarray(self.wanted.sum(1) * total - (self.wanted * logits).sum(1), np.float32)
 
@@ -102,6 +102,8 @@ def best_rows(problem: Callable[[slice], Problem], design: Floats, ridge: Floats
         Where the penalty draws to, and the rows begin.
     """
     rows = np.tile(np.asarray(centre, np.float32), (len(ridge), 1))
+    if not len(design):  # nothing to choose from
+        return rows
     block = max(1, WIDE // max(1, len(design)))
     for start in range(0, len(rows), block):
         some = slice(start, start + block)

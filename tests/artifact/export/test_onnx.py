@@ -83,6 +83,7 @@ def assert_alike(session: Session, fitted: FittedModel[Any], asked: Histories, u
     people = fitted.fold_in(asked) if users is None else fitted.people(users)
     seen = CSR(asked.indptr, asked.rows, None, fitted.n_items)
     want = rank_model(fitted, people, k, seen, None, 1)
+    swapped = 0
     for n in range(len(asked)):
         run = slice(asked.indptr[n], asked.indptr[n + 1])
         ratings = np.ones(len(asked.rows[run]), np.float32) if asked.ratings is None else asked.ratings[run]
@@ -95,11 +96,13 @@ def assert_alike(session: Session, fitted: FittedModel[Any], asked: Histories, u
         np.testing.assert_allclose(scores, want.scores[n, :length], atol=CLOSE, rtol=CLOSE)
         np.testing.assert_allclose(responses, fitted.link.respond(want.scores[n, :length]), atol=CLOSE, rtol=CLOSE)
         if not np.array_equal(rows, want.items[n, :length]):
+            swapped += 1
             one = CSR(np.array([0, len(asked.rows[run])]), asked.rows[run], None, fitted.n_items)
             every = rank_model(fitted, people[n : n + 1], fitted.n_items, one, None, 1)
             place = {int(item): float(score) for item, score in zip(every.items[0], every.scores[0], strict=True)}
             assert len(set(rows.tolist())) == length
             np.testing.assert_allclose([place[int(row)] for row in rows], want.scores[n, :length], atol=CLOSE, rtol=CLOSE)
+    assert swapped <= len(asked) // 500, f"{swapped} lists of {len(asked)} differ"
 
 
 @cache

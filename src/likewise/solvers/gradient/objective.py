@@ -180,12 +180,12 @@ class Objective:
         person, items = net.person(batch.users), net.item(catalogue)
         if not net.cosine and (pair := net.settings.vectors(person, items)) is not None:
             # the mean is no part of a softmax
-            return losses.catalogue_softmax(*pair, batch.items, batch.weight, self.loss.temperature, self._firsts(net, batch))
+            return losses.catalogue_softmax(*pair, batch.items, batch.weight, self.loss.temperature, self._firsts(batch))
         return losses.softmax(net.grid(person, items), batch.items, batch.weight, self.loss.temperature)
 
-    def _firsts(self, net: Net, batch: Batch) -> Tensor | None:
+    def _firsts(self, batch: Batch) -> Tensor | None:
         """Where each row's person begins, of batches that hold histories in order; None where people may meet an item again."""
-        if net.settings.grouped != "user" or not self.once:
+        if not self.once:
             return None
         _, counts = torch.unique_consecutive(batch.users, return_counts=True)
         return torch.repeat_interleave(counts.cumsum(0) - counts, counts)
