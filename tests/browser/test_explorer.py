@@ -107,6 +107,18 @@ def test_keys_alone_are_enough(page: Any, explorer: str) -> None:
     page.keyboard.press("ArrowRight")
     settled(page)
     assert page.locator(".mine li").count() == 1
+    page.keyboard.press("ArrowRight")
+    settled(page)
+    assert page.locator(".mine .stars .on").count() == 3, "the keys go on where the answer stands now"
+
+
+def test_a_redraw_keeps_the_focus_on_a_star(page: Any, explorer: str) -> None:
+    opened(page, explorer, "#/?item=107")
+    page.keyboard.press("Escape")
+    page.locator(".question .stars input").first.focus()
+    settled(page)
+    page.wait_for_timeout(300)
+    assert page.evaluate("document.activeElement.type") == "radio"
 
 
 def test_map_shows_the_visitor_and_the_lasso_chooses(page: Any, explorer: str) -> None:

@@ -94,7 +94,8 @@ function drawSide() {
     h("button", { type: "button", "aria-pressed": String(state.who === "visitor"), "data-hold": "visitor", onclick: () => change(() => { state.who = "visitor"; }) }, "Me, a visitor"),
     h("button", { type: "button", "aria-pressed": String(state.who === "user"), "data-hold": "user", onclick: () => change(() => { state.who = "user"; }) }, "A user"));
   side.replaceChildren(seg, ...(state.who === "visitor" ? visitorSide() : userSide()));
-  if (held) side.querySelector(`[data-hold="${held}"]`)?.focus();
+  // An answered question stands among what was said below it: the keys go on there.
+  if (held) [...side.querySelectorAll("[data-hold]")].findLast((one) => one.dataset.hold === held)?.focus();
 }
 
 function visitorSide() {

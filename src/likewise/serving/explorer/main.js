@@ -57,8 +57,12 @@ async function begin() {
 }
 
 document.body.append(h("p", { id: "said", class: "visually-hidden", role: "status", "aria-live": "polite" }));
-document.getElementById("drawer").addEventListener("close", () => { if (state.item) change(() => { state.item = ""; }); });
-document.getElementById("drawer").addEventListener("click", (event) => { if (event.target.id === "drawer") event.target.close(); });
+const drawer = document.getElementById("drawer");
+const leave = () => { if (state.item) change(() => { state.item = ""; }); };
+// At once: `close` is told a task later, and a key pressed in between would find the item still chosen.
+drawer.addEventListener("cancel", (event) => { event.preventDefault(); leave(); });
+drawer.addEventListener("click", (event) => { if (event.target === drawer) leave(); });
+drawer.addEventListener("close", leave);
 addEventListener("popstate", () => { readAddress(); render(); item(card); });
 addEventListener("hashchange", () => { if (address() !== location.hash) { readAddress(); render(true); item(card); } });
 addEventListener("keydown", (event) => { if (event.key === "/" && !/INPUT|TEXTAREA|SELECT/.test(document.activeElement?.tagName) ) { const field = document.querySelector("[data-search]"); if (field) { event.preventDefault(); field.focus(); } } });

@@ -10,7 +10,7 @@ export function stars(title, steps, value, rate, { big = false } = {}) {
   const name = `stars-${made += 1}`;
   const group = h("fieldset", { class: big ? "stars big" : "stars" }, h("legend", { class: "visually-hidden" }, `Your rating of ${title}`));
   for (const step of steps) {
-    const input = h("input", { type: "radio", name, value: String(step), class: "visually-hidden", checked: step === value, "aria-label": `${step} of ${steps.at(-1)}`, onchange: () => rate(step) });
+    const input = h("input", { type: "radio", name, value: String(step), class: "visually-hidden", checked: step === value, "data-hold": `${title}: ${step}`, "aria-label": `${step} of ${steps.at(-1)}`, onchange: () => rate(step) });
     group.append(h("label", { class: value !== null && value !== undefined && step <= value ? "on" : "" }, input, star()));
   }
   return group;
