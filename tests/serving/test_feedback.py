@@ -70,6 +70,15 @@ def test_one_key_from_many_threads_is_kept_once(database: str) -> None:
     feedback.close()
 
 
+def test_a_migration_leaves_no_lock_behind(database: str) -> None:
+    feedback = Feedback(database)
+    feedback.prepare()
+    if feedback.engine.dialect.name == "postgresql":
+        with feedback.engine.connect() as connection:
+            assert connection.exec_driver_sql("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'").scalar() == 0
+    feedback.close()
+
+
 def test_generations_only_grow(database: str) -> None:
     feedback = Feedback(database)
     first, second = feedback.generation("a"), feedback.generation("b")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 from time import monotonic, sleep
@@ -16,6 +18,8 @@ from likewise.serving.feedback.tables import HEAD
 
 ALEMBIC = Lock()
 """Alembic keeps what it works on in its own module, so a process runs one migration at a time."""
+MIGRATION = 1279870291
+"""Number of PostgreSQL's lock that a migration holds."""
 BUSY_SECONDS = 5.0
 """How long a writer waits for another before it gives up."""
 WRITES = {"writes": True}
@@ -80,10 +84,7 @@ def prepare(engine: sa.Engine) -> None:
     config.set_main_option("version_locations", str(Path(__file__).parent / "migrations" / "versions"))
     config.set_main_option("path_separator", "os")
     try:
-        with ALEMBIC, engine.connect().execution_options(**WRITES) as connection:
-            if engine.dialect.name == "postgresql":
-                connection.exec_driver_sql("SELECT pg_advisory_lock(1279870291)")
-                connection.commit()
+        with ALEMBIC, engine.connect().execution_options(**WRITES) as connection, _alone(connection):
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
     except CommandError as error:
@@ -91,6 +92,22 @@ def prepare(engine: sa.Engine) -> None:
     except SQLAlchemyError:
         if version(engine) != HEAD:  # else another process was quicker
             raise
+
+
+@contextmanager
+def _alone(connection: sa.Connection) -> Iterator[None]:
+    """Other processes wait meanwhile: SQLite's writers do by themselves, PostgreSQL's for a lock of the connection, given back after."""
+    if connection.dialect.name != "postgresql":
+        yield
+        return
+    connection.exec_driver_sql(f"SELECT pg_advisory_lock({MIGRATION})")
+    connection.commit()
+    try:
+        yield
+    finally:
+        connection.rollback()
+        connection.exec_driver_sql(f"SELECT pg_advisory_unlock({MIGRATION})")
+        connection.commit()
 
 
 def version(engine: sa.Engine) -> str | None:
