@@ -6,9 +6,11 @@ Numba's own `prange` is not used to answer: its default layer aborts the process
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from threading import Thread
 
 from numba import config
+from threadpoolctl import threadpool_limits
 
 from likewise.errors import InputError
 
@@ -43,3 +45,12 @@ def in_threads(work: Callable[[int], None], pieces: int, threads: int | None = N
         helper.join()
     if errors:
         raise errors[0]
+
+
+def one_thread_a_product() -> AbstractContextManager[object]:
+    """Matrix products and decompositions on the calling thread alone.
+
+    Their libraries add up in another order on another number of threads, and small matrices, one after another, cost more on two
+    threads than on one.
+    """
+    return threadpool_limits(limits=1, user_api="blas")

@@ -6,7 +6,8 @@ A row `(v, b)` of width `k + 1` meets each of its ratings with the design `(sum 
 
 A row's ratings are gathered side by side, a chunk at a time, as `[column, rating]` with the target as one more column; the
 precision and the right-hand side are then dot products of long contiguous rows, which vectorise, four by four so that each load
-serves four products. Chunks are summed in float64. The equations of many rows are then solved side by side, in lanes.
+serves four products. Chunks are summed in float64. A few ratings, as most rows have, are added one product at a time instead, four
+ratings together: sums of long rows would be mostly padding. The equations of many rows are then solved side by side, in lanes.
 """
 
 import math
@@ -17,6 +18,8 @@ from numba import njit
 from likewise.models.streams import fill_normals, stream
 
 CHUNK = 256
+FEW = 12
+"""Ratings up to which products are added one by one."""
 LANES = 32
 """Rows whose equations are solved side by side, each step for all of them at once."""
 _STRIDE = CHUNK + 16  # not a power of two, or the columns would share cache sets
@@ -69,7 +72,7 @@ def _gram_tile(d, x, y, n, a):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True, fastmath=True)
 def _gather(table, partners, start, n, targets, place, weights, d):  # type: ignore[no-untyped-def]
-    """Columns of a chunk of ratings into d [column, rating], each scaled by the square root of its weight; pads to a multiple of 16."""
+    """Columns of a chunk of ratings into d [column, rating], each scaled by the square root of its weight; pads with zeros."""
     k = table.shape[1] - 1
     for r in range(n):  # by itself: reads from all over memory then wait for one another least
         at = place[start + r] if place.shape[0] else start + r
@@ -79,7 +82,8 @@ def _gather(table, partners, start, n, targets, place, weights, d):  # type: ign
         _gather_partner(table, partners, start, n, d)
     else:
         _gather_partners(table, partners, start, n, d)
-    padded = (n + 15) // 16 * 16
+    step = 4 if n <= FEW else 16
+    padded = (n + step - 1) // step * step
     for x in range(k + 2):
         for r in range(n, padded):
             d[x, r] = 0
@@ -124,11 +128,27 @@ def _gather_partners(table, partners, start, n, d):  # type: ignore[no-untyped-d
             d[x, r] *= s
 
 
+@njit(cache=True, nogil=True, fastmath=True)
+def _add_few(d, n, fours, gram):  # type: ignore[no-untyped-def]
+    """Add the products of the columns of n ratings, four at a time, to the lower half of gram; `fours` is room for them."""
+    c0, c1, c2, c3 = fours[0], fours[1], fours[2], fours[3]
+    for r in range(0, n, 4):
+        for x in range(gram.shape[0]):
+            c0[x], c1[x], c2[x], c3[x] = d[x, r], d[x, r + 1], d[x, r + 2], d[x, r + 3]
+        for x in range(gram.shape[0]):
+            p0, p1, p2, p3 = c0[x], c1[x], c2[x], c3[x]
+            for y in range(x + 1):
+                gram[x, y] += p0 * c0[y] + p1 * c1[y] + p2 * c2[y] + p3 * c3[y]
+
+
 @njit(cache=True, nogil=True)
-def _add_ratings(table, partners, first, last, targets, place, weights, d, gram):  # type: ignore[no-untyped-def]
-    """Add the products of the columns of ratings [first, last) to gram, the target's last; `d` is room for a chunk."""
+def _add_ratings(table, partners, first, last, targets, place, weights, d, fours, gram):  # type: ignore[no-untyped-def]
+    """Add the products of the columns of ratings [first, last) to gram, the target's last; `d` and `fours` are room to work in."""
     for start in range(first, last, CHUNK):
         n = _gather(table, partners, start, min(CHUNK, last - start), targets, place, weights, d)
+        if n <= FEW:
+            _add_few(d, n, fours, gram)
+            continue
         for x in range(0, gram.shape[0], 4):
             for y in range(0, x + 4, 4):
                 _gram_tile(d, x, y, n, gram)
@@ -227,6 +247,7 @@ def draw_rows(first, last, indptr, partners, place, targets, weights, alpha, tab
     width = table.shape[1]
     tiles = (width + 1 + 3) // 4 * 4
     d = np.zeros((tiles, _STRIDE), np.float32)
+    fours = np.empty((4, tiles), np.float64)
     gram = np.empty((tiles, tiles), np.float64)
     lanes = max(1, min(LANES, last - first))
     a = np.zeros((width, width, lanes), np.float64)
@@ -241,7 +262,7 @@ def draw_rows(first, last, indptr, partners, place, targets, weights, alpha, tab
         for lane in range(here):
             row = together + lane
             gram[:] = 0
-            _add_ratings(table, partners, indptr[row], indptr[row + 1], targets, place, weights, d, gram)
+            _add_ratings(table, partners, indptr[row], indptr[row + 1], targets, place, weights, d, fours, gram)
             if not shared:
                 _pull(prior_precision, prior_mean[row], pull)
             for x in range(width):

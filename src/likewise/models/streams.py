@@ -41,14 +41,18 @@ def normal(start, counter):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def fill_normals(start, out):  # type: ignore[no-untyped-def]
-    """Standard normals into a vector, two from each pair of uniforms."""
-    n = out.shape[0]
+    """Standard normals into a vector, two from each point of the unit disc (Marsaglia and Bray, 1964)."""
+    n, counter = out.shape[0], 0
     for j in range(0, n, 2):
-        radius = math.sqrt(-2.0 * math.log(uniform(start, j)))
-        angle = 2.0 * math.pi * uniform(start, j + 1)
-        out[j] = radius * math.cos(angle)
+        x = y = square = 0.0
+        while square >= 1.0 or square == 0.0:
+            x, y = 2.0 * uniform(start, counter) - 1.0, 2.0 * uniform(start, counter + 1) - 1.0
+            square = x * x + y * y
+            counter += 2
+        length = math.sqrt(-2.0 * math.log(square) / square)
+        out[j] = x * length
         if j + 1 < n:
-            out[j + 1] = radius * math.sin(angle)
+            out[j + 1] = y * length
 
 
 @njit(cache=True, nogil=True)

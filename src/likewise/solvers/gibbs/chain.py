@@ -77,8 +77,8 @@ class Chain:
         """Draw everything once."""
         self.sweeps += 1
         rng = np.random.default_rng([*self.key, self.sweeps])
+        self._draw_priors()
         for n, field in enumerate(self.layout.fields):
-            self.priors[field.name] = self._draw_prior(field, rng)
             self.draw_field(field, derived_key(*self.key, self.sweeps, n), 1.0, self.table[field.rows])
         self.scores = all_scores(self.layout.rows, self.table, self.threads)
         self.noise.draw((self.targets - self.scores) ** 2, rng, (*self.key, self.sweeps, 99), self.threads)
@@ -114,6 +114,17 @@ class Chain:
             )
 
         in_threads(work, len(parts), self.threads)
+
+    def _draw_priors(self) -> None:
+        """Draw the prior of each field given its own rows alone: all fields at once."""
+        fields = self.layout.fields
+        drawn: list[FieldPrior | None] = [None] * len(fields)
+
+        def work(n: int) -> None:
+            drawn[n] = self._draw_prior(fields[n], np.random.default_rng([*self.key, self.sweeps, 1 + n]))
+
+        in_threads(work, len(fields), self.threads)
+        self.priors = {field.name: prior for field, prior in zip(fields, drawn, strict=True) if prior is not None}
 
     def _draw_prior(self, field: Field, rng: np.random.Generator) -> FieldPrior:
         rows, blocks = self.table[field.rows], self.blocks.get(field.name, [])

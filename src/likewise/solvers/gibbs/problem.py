@@ -13,6 +13,7 @@ from likewise.errors import InputError
 from likewise.models.dot import Dot
 from likewise.models.link import Link
 from likewise.models.observed import levels_link
+from likewise.parallel import in_threads
 from likewise.shapes import Floats, Rows
 from likewise.solvers.gibbs.blocks import Given, blocks_of
 from likewise.solvers.gibbs.chain import Chain
@@ -89,9 +90,16 @@ def make_problem(solver: Gibbs, model: Dot, data: Dataset) -> Problem:
 def make_chain(solver: Gibbs, model: Dot, problem: Problem, key: tuple[int, int], threads: int | None) -> Chain:
     """A chain at its start."""
     width = model.factors + 1
+    made: dict[int, Block] = {}
+    own = threads if len({given.field for given in problem.given}) == 1 else 1  # else fields are drawn side by side
+
+    def make(n: int) -> None:
+        made[n] = Block(problem.given[n].name, problem.given[n].x, width, threads=own)
+
+    in_threads(make, len(problem.given), threads)
     blocks: dict[str, list[Block]] = {}
-    for given in problem.given:
-        blocks.setdefault(given.field, []).append(Block(given.name, given.x, width, threads=threads))
+    for n, given in enumerate(problem.given):
+        blocks.setdefault(given.field, []).append(made[n])
     levels = None
     if problem.level is not None and problem.levels is not None:
         levels = Levels(problem.level, len(problem.levels))

@@ -11,6 +11,7 @@ import numpy as np
 from likewise.data.dataset import Dataset
 from likewise.errors import DivergedError
 from likewise.models.dot import Dot
+from likewise.parallel import one_thread_a_product
 from likewise.shapes import Floats
 from likewise.solvers.base import Event, Fit, Run
 from likewise.solvers.clock import CompileClock
@@ -30,7 +31,7 @@ def sample(solver: Gibbs, model: Dot, data: Dataset, run: Run) -> Fit:
     """Run the chains and keep draws; what was drawn so far is returned when asked to stop."""
     history: list[Event] = []
     notes: list[str] = []
-    with CompileClock() as clock:
+    with CompileClock() as clock, one_thread_a_product():
         if solver.choose:
             blocks, why = helpful_blocks(solver, model, data, run)
             solver = replace(solver, blocks=blocks, choose=False)
