@@ -20,6 +20,7 @@ from likewise.data.splits import held_out_events
 from likewise.data.vocabulary import Vocabulary
 from likewise.models.base import Side
 from likewise.models.dot import Dot
+from likewise.parallel import in_threads
 from likewise.shapes import Rows
 from likewise.solvers.base import Run
 from likewise.solvers.gibbs.blocks import BLOCKS, blocks_of
@@ -93,12 +94,19 @@ def helpful_blocks(solver: Gibbs, model: Dot, data: Dataset, run: Run) -> tuple[
         return offered, "too few ratings to check that blocks help; all that the data have are used" if offered else ""
     sampled = _some_people(data, run.seed)
     small = replace(model, factors=min(model.factors, FACTORS))
-    random = Look(solver, small, sampled, np.random.default_rng(run.seed).random(len(sampled)) < HELD, run)
-    later = [Look(solver, small, sampled, held, run) for held in _latest(sampled)]
+    alone = replace(run, threads=1)
+    random = Look(solver, small, sampled, np.random.default_rng(run.seed).random(len(sampled)) < HELD, alone)
+    later = [Look(solver, small, sampled, held, alone) for held in _latest(sampled)]
+    first = [(one, blocks) for one in (random, *later) for blocks in ((), offered)]
+
+    def look(n: int) -> None:
+        first[n][0].errors(first[n][1])
+
+    in_threads(look, len(first), run.threads)  # short fits: side by side is best
     where = "on inner splits at random and by time" if later else "on an inner split"
 
     def good(blocks: tuple[str, ...]) -> bool:
-        return random.gain(blocks) > 0 and not any(look.hurts(blocks) for look in later)
+        return random.gain(blocks) > 0 and not any(one.hurts(blocks) for one in later)
 
     if good(offered):
         return offered, f"{where} these blocks help together: {', '.join(offered)}"

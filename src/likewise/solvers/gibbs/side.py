@@ -53,10 +53,11 @@ class Block:
     def draw(self, rows: Floats, precision: Doubles, rng: np.random.Generator) -> None:
         """Draw the coefficients given rows [row, width] less everything else, then the strengths given the coefficients."""
         root = np.linalg.cholesky(precision)
-        half = np.linalg.solve(root, np.diag(np.sqrt(self.strength)))
+        inverse = np.linalg.inv(root)
+        half = inverse * np.sqrt(self.strength)
         shrink, turn = np.linalg.eigh(half @ half.T)
         shrink = np.maximum(shrink, 1e-9)
-        forward, backward = root @ turn, turn.T @ np.linalg.inv(root)
+        forward, backward = root @ turn, turn.T @ inverse
         effect, gram = self.ridge.draw(rows @ forward.astype(np.float32), shrink, rng)
         self._back_turn = backward.astype(np.float32)
         self.effect = effect @ self._back_turn
