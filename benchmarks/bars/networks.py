@@ -6,7 +6,6 @@ Snippets run in fresh processes on one thread and print one JSON object. The loo
 from __future__ import annotations
 
 import sys
-import tempfile
 
 from benchmarks.bars._bars import Board, run
 
@@ -121,50 +120,6 @@ sums = [draw.choice(change, len(change)).mean() for _ in range(2000)]
 print(json.dumps({"upper": float(np.quantile(sums, 0.975)), "head": float(even[~tail].mean() ** 0.5 - plain[~tail].mean() ** 0.5)}))
 """
 
-NEW_FILMS = """
-import json, sys
-import numpy as np, polars as pl
-from likewise.data.dataset import Dataset
-from likewise.data.interactions import Histories
-from likewise.data.readers import read
-from likewise.solvers.base import Run
-from likewise.studies.presets import load_preset
-events = pl.read_parquet(sys.argv[1]).select("user_id", "item_id", "rating")
-draw = np.random.default_rng(0)
-films = np.sort(events["item_id"].unique().to_numpy())
-withheld = pl.Series(draw.choice(films, len(films) // 10, replace=False))
-new = events["item_id"].is_in(withheld.implode())
-events.filter(~new).write_parquet(sys.argv[4])
-train = read(sys.argv[4], items=sys.argv[2], users=sys.argv[3])
-changes = {"solver.loss": "bpr", "solver.epochs": 6, "solver.batch_size": 4096, "solver.penalty.l2": 0.005}
-preset = load_preset("two-tower", changes)
-model = preset.solver.fit(preset.model, train, Run(threads=1)).model
-table = pl.DataFrame({"item_id": withheld}).join(train.item_table, on="item_id", how="left", maintain_order="left")
-features = train.item_features.encode(table.drop("item_id")).design()
-rows = np.arange(train.n_items, train.n_items + len(withheld), dtype=np.int32)
-grown = model.with_items(rows, Histories(np.zeros(len(rows) + 1, np.int64), np.zeros(0, np.int32)), features)
-scores = grown.score(grown.people(np.arange(train.n_users, dtype=np.int32)), rows)
-genres = train.item_features["genres"].matrix.toarray()
-counts = train.interactions.by_item.counts
-liked = (genres * counts[:, None]).sum(0) / np.maximum(genres.sum(0), 1)
-of_new = train.item_features.encode(table.drop("item_id"))["genres"].matrix.toarray()
-popular = np.broadcast_to(of_new @ liked / np.maximum(of_new.sum(1), 1), scores.shape)
-place = {film: n for n, film in enumerate(withheld.to_list())}
-held = events.filter(new)
-users = train.users.rows(held["user_id"])
-truth = np.zeros(scores.shape, bool)
-truth[users[users >= 0], np.array([place[film] for film in held["item_id"].to_list()])[users >= 0]] = True
-some = truth.any(1) & ~truth.all(1)
-def auc(s, t):
-    order = np.argsort(np.argsort(s, 1, kind="stable"), 1) + 1.0
-    n = t.sum(1)
-    return ((order * t).sum(1) - n * (n + 1) / 2) / (n * (t.shape[1] - n))
-ours, theirs = auc(scores[some], truth[some]), auc(popular[some] + 1e-9 * draw.random(popular[some].shape), truth[some])
-change = ours - theirs
-lower = float(np.quantile([draw.choice(change, len(change)).mean() for _ in range(2000)], 0.025))
-print(json.dumps({"auc": float(ours.mean()), "popularity": float(theirs.mean()), "lower": lower}))
-"""
-
 
 def bars(board: Board) -> None:
     u1 = board.data("ml-100k/u1.base"), board.data("ml-100k/u1.test")
@@ -235,9 +190,7 @@ SETTINGS_1M = {
 
 def new_films(board: Board) -> float:
     """How far two-tower's AUC on withheld films is above the popularity of their genres, lower end of its interval."""
-    tables = [str(board.data(f"ml-1m/{name}")) for name in ("ratings.parquet", "movies.dat", "users.dat")]
-    with tempfile.TemporaryDirectory() as folder:
-        return snippet(board, NEW_FILMS, *tables, f"{folder}/train.parquet")["lower"]
+    return float(board.run([sys.executable, "-m", "benchmarks.new_films"], threads=1).json()["lower"])
 
 
 def snippet(board: Board, code: str, *arguments: str) -> dict[str, float]:

@@ -127,7 +127,12 @@ class Trained:
 def leave_last_out(whole: Path, folder: Path) -> tuple[Path, Path]:
     """Train and test in each person's own order (`time_rank`; people who lack it for any event dropped)."""
     events = pl.read_parquet(whole).select("user_id", "item_id", timestamp=pl.col("time_rank").cast(pl.Int64))
-    ordered = events.filter(pl.col("timestamp").is_not_null().all().over("user_id")).sort("user_id", "timestamp", maintain_order=True)
+    return last_held_out(events.filter(pl.col("timestamp").is_not_null().all().over("user_id")), folder)
+
+
+def last_held_out(events: pl.DataFrame, folder: Path) -> tuple[Path, Path]:
+    """Train and test: everybody's last event."""
+    ordered = events.sort("user_id", "timestamp", maintain_order=True)
     last = pl.int_range(pl.len()).over("user_id") == pl.len().over("user_id") - 1
     paths = folder / "train.parquet", folder / "test.parquet"
     for path, part in zip(paths, (ordered.filter(~last), ordered.filter(last)), strict=True):

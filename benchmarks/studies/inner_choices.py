@@ -1,9 +1,10 @@
-"""Settings of three bars of the networks, chosen on inner splits of the training rows: `python -m benchmarks.studies.inner_choices WHICH`.
+"""Settings of bars, chosen on inner splits of the training rows: `python -m benchmarks.studies.inner_choices WHICH`.
 
 balance     how strongly items are evened out and rows held, on 15 % of ML-100K u1.base, four times: the least error on the rarer
             half of the items whose cost on the other half stays under COST
 new-films   loss, epochs and holding of `two-tower` for films without ratings: a tenth of the films that the bar trains on is withheld
             again; the largest AUC
+last-film   penalties of EASE and ALS for the last film among 99 sampled, ML-1M: everybody's last film but one, NDCG@10
 tutorial-dot  where the tutorials' dot product starts: the error nearest to fastai's own on 15 % of ML-100K u1.base
 
 The rows that the bars test on take no part. Prints one line a trial and the choice as JSON.
@@ -14,7 +15,6 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
-from collections.abc import Mapping
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -22,11 +22,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from benchmarks.bars.sequences import last_held_out, leave_last_out
 from benchmarks.install_peers import python_of
-from benchmarks.measure import measured
+from benchmarks.measure import likewise, measured
+from benchmarks.new_films import withheld
 from benchmarks.suites import data_home
 from likewise.data.dataset import Dataset
-from likewise.data.interactions import Histories
 from likewise.data.readers import read
 from likewise.data.splits import split
 from likewise.models.dot import Dot
@@ -41,6 +42,10 @@ PLAIN_L2 = 0.24
 BALANCED = ((0.25, 0.24), (0.5, 0.24), (0.5, 0.5), (0.5, 0.8), (0.75, 0.24), (0.75, 0.5), (1.0, 0.5))
 """(exponent of the items, L2) tried."""
 STARTS = ("normal", "truncated", "scaled")
+LAST = {
+    "ease": {"model.l2": (500.0, 1000.0, 2000.0), "model.item_power": (0.0, 0.5)},
+    "als": {"solver.l2": (0.01, 0.02, 0.04), "solver.unobserved": (0.1, 0.2, 0.4)},
+}
 FILMS = {"solver.loss": ("bpr", "mse"), "solver.epochs": (3, 6), "solver.penalty.l2": (0.005, 0.05)}
 
 
@@ -82,39 +87,34 @@ def squared_errors(train: Dataset, held: Dataset, balance: Balance | None, l2: f
 
 def new_films() -> dict[str, Any]:
     """Loss, epochs and holding."""
-    draw = np.random.default_rng(0)
-    events = pl.read_parquet(data_home() / "ml-1m/ratings.parquet").select("user_id", "item_id", "rating")
-    for _ in range(2):  # first the films of the bar, which are put away; then a tenth of the others
-        films = np.sort(events["item_id"].unique().to_numpy())
-        withheld = pl.Series(draw.choice(films, len(films) // 10, replace=False))
-        new = events["item_id"].is_in(withheld.implode())
-        held, events = events.filter(new), events.filter(~new)
-    train = read(events, items=str(data_home() / "ml-1m/movies.dat"), users=str(data_home() / "ml-1m/users.dat"))
+    found = withheld(2)
     best: tuple[float, dict[str, Any]] = (0.0, {})
     for values in product(*FILMS.values()):
         changes = dict(zip(FILMS, values, strict=True))
-        auc = auc_of_new(train, held, withheld, {**changes, "solver.batch_size": 4096})
+        auc = float(found.aucs(found.scores({**changes, "solver.batch_size": 4096})).mean())
         print(json.dumps({**changes, "auc": round(auc, 4)}), flush=True)
         best = max(best, (auc, changes), key=lambda one: one[0])
     return best[1]
 
 
-def auc_of_new(train: Dataset, held: pl.DataFrame, films: pl.Series, changes: Mapping[str, Any]) -> float:
-    """Mean AUC over the users of films that are known by their features alone."""
-    preset = load_preset("two-tower", changes)
-    model = preset.solver.fit(preset.model, train, Run(threads=1)).model
-    table = pl.DataFrame({"item_id": films}).join(train.item_table, on="item_id", how="left", maintain_order="left")
-    features = train.item_features.encode(table.drop("item_id")).design()
-    rows = np.arange(train.n_items, train.n_items + len(films), dtype=np.int32)
-    grown = model.with_items(rows, Histories(np.zeros(len(rows) + 1, np.int64), np.zeros(0, np.int32)), features)
-    scores = grown.score(grown.people(np.arange(train.n_users, dtype=np.int32)), rows)
-    place = {film: n for n, film in enumerate(films.to_list())}
-    users, truth = train.users.rows(held["user_id"]), np.zeros(scores.shape, bool)
-    truth[users[users >= 0], np.array([place[film] for film in held["item_id"].to_list()])[users >= 0]] = True
-    some = truth.any(1) & ~truth.all(1)
-    order, wanted = np.argsort(np.argsort(scores[some], 1, kind="stable"), 1) + 1.0, truth[some]
-    n = wanted.sum(1)
-    return float((((order * wanted).sum(1) - n * (n + 1) / 2) / (n * (wanted.shape[1] - n))).mean())
+def last_film() -> dict[str, Any]:
+    """Penalties of the two parts of `top-n`, each by itself."""
+    with tempfile.TemporaryDirectory() as name:
+        train, _ = leave_last_out(data_home() / "ml-1m/ratings.parquet", Path(name))
+        (inner := Path(name) / "inner").mkdir()
+        tables = last_held_out(pl.read_parquet(train), inner)  # the last of what is left; the bar's are gone
+
+        def ndcg(preset: str, changes: dict[str, float]) -> float:
+            told = [word for key, value in changes.items() for word in ("--set", f"{key}={value}")]
+            command = [*likewise(), "bench", tables[0], "--test", tables[1], "--preset", preset, *told, "--protocol", "loo99", "--json"]
+            done = measured(command, 1)
+            if done.problem:
+                raise RuntimeError(done.problem)
+            print(json.dumps({"preset": preset, **changes, "ndcg": (found := done.json()["sampled_ndcg@10"])}), flush=True)
+            return float(found)
+
+        grids = {preset: [dict(zip(grid, values, strict=True)) for values in product(*grid.values())] for preset, grid in LAST.items()}
+        return {preset: max(grid, key=lambda changes, p=preset: ndcg(p, changes)) for preset, grid in grids.items()}
 
 
 def tutorial_dot() -> dict[str, Any]:
@@ -142,7 +142,7 @@ def tutorial_dot() -> dict[str, Any]:
     return {"init": min(errors, key=lambda init: abs(errors[init] - theirs))}
 
 
-CHOICES = {"balance": balance, "new-films": new_films, "tutorial-dot": tutorial_dot}
+CHOICES = {"balance": balance, "last-film": last_film, "new-films": new_films, "tutorial-dot": tutorial_dot}
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
