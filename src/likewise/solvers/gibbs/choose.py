@@ -48,10 +48,14 @@ class Look:
     run: Run
     known: dict[tuple[str, ...], Doubles] = field(default_factory=dict)
 
-    def errors(self, blocks: tuple[str, ...]) -> Doubles:
-        """Squared error of each rating held out."""
+    def look(self, blocks: tuple[str, ...]) -> None:
+        """Fit with these blocks, unless that was done."""
         if blocks not in self.known:
             self.known[blocks] = self._errors(blocks)
+
+    def errors(self, blocks: tuple[str, ...]) -> Doubles:
+        """Squared error of each rating held out."""
+        self.look(blocks)
         return self.known[blocks]
 
     def gain(self, blocks: tuple[str, ...]) -> float:
@@ -97,12 +101,13 @@ def helpful_blocks(solver: Gibbs, model: Dot, data: Dataset, run: Run) -> tuple[
     alone = replace(run, threads=1)
     random = Look(solver, small, sampled, np.random.default_rng(run.seed).random(len(sampled)) < HELD, alone)
     later = [Look(solver, small, sampled, held, alone) for held in _latest(sampled)]
-    first = [(one, blocks) for one in (random, *later) for blocks in ((), offered)]
+    looks = (random, *later)
 
-    def look(n: int) -> None:
-        first[n][0].errors(first[n][1])
+    def look(*wanted: tuple[Look, tuple[str, ...]]) -> None:
+        """Short fits side by side: alone, each is too small to share."""
+        in_threads(lambda n: wanted[n][0].look(wanted[n][1]), len(wanted), run.threads)
 
-    in_threads(look, len(first), run.threads)  # short fits: side by side is best
+    look(*((one, blocks) for one in looks for blocks in ((), offered)))
     where = "on inner splits at random and by time" if later else "on an inner split"
 
     def good(blocks: tuple[str, ...]) -> bool:
@@ -111,8 +116,10 @@ def helpful_blocks(solver: Gibbs, model: Dot, data: Dataset, run: Run) -> tuple[
     if good(offered):
         return offered, f"{where} these blocks help together: {', '.join(offered)}"
     kept: tuple[str, ...] = ()
+    look(*((random, (name,)) for name in offered))
     for name in sorted(offered, key=lambda name: -random.gain((name,))) if len(offered) > 1 else ():
         more = tuple(block for block in offered if block in (*kept, name))
+        look(*((one, more) for one in looks))
         if random.gain(more) > random.gain(kept) and good(more):
             kept = more
     return kept, f"{where} {', '.join(kept) or 'no block'} helped, of {', '.join(offered)}; the others are left out"
