@@ -20,7 +20,7 @@ from likewise.data.splits import held_out_events
 from likewise.data.vocabulary import Vocabulary
 from likewise.models.base import Side
 from likewise.models.dot import Dot
-from likewise.parallel import in_threads
+from likewise.parallel import in_threads, thread_count
 from likewise.shapes import Rows
 from likewise.solvers.base import Run
 from likewise.solvers.gibbs.blocks import BLOCKS, blocks_of
@@ -119,7 +119,8 @@ def helpful_blocks(solver: Gibbs, model: Dot, data: Dataset, run: Run) -> tuple[
     look(*((random, (name,)) for name in offered))
     for name in sorted(offered, key=lambda name: -random.gain((name,))) if len(offered) > 1 else ():
         more = tuple(block for block in offered if block in (*kept, name))
-        look(*((one, more) for one in looks))
+        if thread_count(run.threads) > 1:  # else only what the first look leaves open
+            look(*((one, more) for one in looks))
         if random.gain(more) > random.gain(kept) and good(more):
             kept = more
     return kept, f"{where} {', '.join(kept) or 'no block'} helped, of {', '.join(offered)}; the others are left out"

@@ -15,6 +15,10 @@ EMPTY_ROWS: Rows = np.empty(0, np.int32)
 EMPTY_FLOATS: Floats = np.empty(0, np.float32)
 
 
+WORTH_A_PIECE = 400_000
+"""Operations, nearly, that take a thread longer than handing them over: some tenths of a millisecond."""
+
+
 @dataclass(frozen=True, eq=False)
 class Field:
     """One categorical column of the ratings: users, items, or a context.
@@ -46,13 +50,14 @@ class Field:
         return slice(self.base, self.base + self.size)
 
     def parts(self, count: int, width: int) -> list[tuple[int, int]]:
-        """At most `count` runs of rows that cost about the same to draw."""
+        """At most `count` runs of rows that cost about the same to draw, and enough to be worth handing to a thread."""
         if (count, width) not in self._parts:
             self._parts[count, width] = self._cut(count, width)
         return self._parts[count, width]
 
     def _cut(self, count: int, width: int) -> list[tuple[int, int]]:
-        cost = np.cumsum(np.diff(self.indptr) * float(width * width) / 8 + width**3 / 3 + 50.0)
+        cost = np.cumsum(np.diff(self.indptr) * (width * width / 8 + 4.0) + width**3 / 3 + 50.0)
+        count = max(1, min(count, int(cost[-1] // WORTH_A_PIECE))) if self.size else 1
         cuts = np.searchsorted(cost, cost[-1] * np.arange(1, count) / count) + 1 if self.size else np.empty(0, np.int64)
         edges = np.unique(np.concatenate([[0], cuts, [self.size]]))
         return [(int(a), int(b)) for a, b in itertools.pairwise(edges)]

@@ -20,7 +20,8 @@ from likewise.solvers.gibbs.layout import Field, Layout
 
 _ALPHA_SHAPE, _ALPHA_RATE = 1.0, 1.0
 _NU_PRIOR_MEAN = 30.0
-PIECES = 16
+PIECES, PIECE = 16, 16_384
+"""Most pieces, and ratings that are worth one."""
 
 
 class Noise:
@@ -81,8 +82,8 @@ class Noise:
 
 
 def pieces_of(n: int) -> NDArray[np.int64]:
-    """Where n ratings are cut into pieces for threads."""
-    return np.unique(np.linspace(0, n, PIECES + 1).astype(np.int64))
+    """Where n ratings are cut into pieces for threads: by their number alone, whatever the threads, as sums of pieces depend on it."""
+    return np.unique(np.linspace(0, n, max(1, min(PIECES, n // PIECE)) + 1).astype(np.int64))
 
 
 def draw_freedom(scales: Floats, nu: float, rng: np.random.Generator, steps: int = 5) -> float:
