@@ -36,6 +36,47 @@ item_power = 0.0
 [solver]
 name = "closed_form"
 """
+LAST_FILM_PRESET = """
+[preset]
+about = "top-n, its penalties chosen by `python -m benchmarks.studies.inner_choices last-film`"
+task = "list"
+[model]
+name = "blend"
+[[model.parts]]
+model = { name = "dot", factors = 256, bias = false, output = "free" }
+solver = { name = "als", l2 = 0.01, unobserved = 0.1 }
+[[model.parts]]
+model = { name = "ease", l2 = 1000.0, item_power = 0.0 }
+solver = { name = "closed_form" }
+[solver]
+name = "stack"
+"""
+LAST_FILM = """
+import json, sys
+import numpy as np, polars as pl
+import likewise as lw
+from likewise.data.csr import CSR
+from likewise.evaluation.ranks import ranks_among_sampled
+train, test, whole, preset, seed = sys.argv[1:]
+rec, held = lw.fit(lw.read(train), preset, seed=int(seed)), pl.read_parquet(test)
+films = pl.read_parquet(whole, columns=["item_id"])["item_id"].unique().sort()
+place = np.searchsorted(films, rec.data.items.ids)
+users, wanted = rec.data.users.rows(held["user_id"]), np.searchsorted(films, held["item_id"]).astype(np.int32)
+ranks = []
+for start in range(0, len(users), 500):
+    some = slice(start, start + 500)
+    scores = np.full((len(users[some]), len(films)), -np.inf, np.float32)
+    scores[:, place] = rec.fitted.score(rec.fitted.people(users[some]))
+    past = rec.data.interactions.by_user.take(users[some])
+    ends = np.arange(len(wanted[some]) + 1)
+    columns = np.insert(place[past.rows], past.indptr[1:], wanted[some]).astype(np.int32)
+    taken = CSR(past.indptr + ends, columns, None, len(films))
+    mine = CSR(ends, wanted[some], None, len(films))
+    ranks.append(ranks_among_sampled(scores, taken, mine, 99, 0, np.arange(start, start + len(ends) - 1, dtype=np.int32))[0])
+ranks = np.concatenate(ranks)
+hit = (ranks >= 0) & (ranks < 10)
+print(json.dumps({"HR@10": float(hit.mean()), "NDCG@10": float((hit / np.log2(np.where(hit, ranks, 0) + 2.0)).mean())}))
+"""
 FIXED_ALS = ("--set", "solver.unobserved=0.2", "--set", "solver.l2=0.0095")
 """ML-1M's settings as the inner split finds them, so that the time is that of one fit."""
 
@@ -211,10 +252,19 @@ def _gowalla(board: Board, folder: Path) -> None:
 
 
 def _leave_one_out(board: Board, folder: Path) -> None:
-    train, test = leave_last_out(board.data("ml-1m/ratings.parquet"), folder)
-    for figure, bound in (("sampled_hit@10", 0.725), ("sampled_ndcg@10", 0.452)):
-        value = lambda figure=figure: board.median(train, test, "top-n", figure, "--protocol", "loo99")  # noqa: E731
-        board.at_least(f"top-n, ML-1M, last film among 99 sampled, {figure}", value, bound, accuracy=True)
+    """Negatives are drawn from all films that anybody rated, as in the paper; those that the people kept never did come last."""
+    whole = board.data("ml-1m/ratings.parquet")
+    train, test = leave_last_out(whole, folder)
+    (folder / "last-film.toml").write_text(LAST_FILM_PRESET)
+
+    @cache
+    def found(seed: int) -> dict[str, float]:
+        return board.run([sys.executable, "-c", LAST_FILM, train, test, whole, folder / "last-film.toml", str(seed)]).json()
+
+    for figure, bound in (("HR@10", 0.725), ("NDCG@10", 0.452)):
+        value = lambda figure=figure: float(np.median([found(seed)[figure] for seed in board.seeds]))  # noqa: E731
+        name = f"top-n with penalties for it, ML-1M, last film among 99 sampled, {figure}"
+        board.at_least(name, value, bound, accuracy=True)
 
 
 def _costs(board: Board) -> None:

@@ -44,7 +44,7 @@ BALANCED = ((0.25, 0.24), (0.5, 0.24), (0.5, 0.5), (0.5, 0.8), (0.75, 0.24), (0.
 STARTS = ("normal", "truncated", "scaled")
 LAST = {
     "ease": {"model.l2": (500.0, 1000.0, 2000.0), "model.item_power": (0.0, 0.5)},
-    "als": {"solver.l2": (0.01, 0.02, 0.04), "solver.unobserved": (0.1, 0.2, 0.4)},
+    "als": {"solver.l2": (0.0025, 0.005, 0.01, 0.02), "solver.unobserved": (0.05, 0.1, 0.2)},
 }
 FILMS = {"solver.loss": ("bpr", "mse"), "solver.epochs": (3, 6), "solver.penalty.l2": (0.005, 0.05)}
 
