@@ -14,9 +14,9 @@ from likewise.models.streams import derived_key
 from likewise.parallel import in_threads
 from likewise.shapes import Floats
 from likewise.solvers.gibbs.hyper import Doubles, NormalWishart
-from likewise.solvers.gibbs.layout import Field, Layout
+from likewise.solvers.gibbs.layout import EMPTY_ROWS, Field, Layout
 from likewise.solvers.gibbs.levels import Levels
-from likewise.solvers.gibbs.noise import Noise, all_scores
+from likewise.solvers.gibbs.noise import Noise, all_scores, taken
 from likewise.solvers.gibbs.side import Block
 
 PIECES = 16
@@ -72,6 +72,7 @@ class Chain:
         self.table[:, -1] = 0
         self.scores = np.zeros(len(targets), np.float32)
         self.priors: dict[str, FieldPrior] = {}
+        self._in_order: dict[tuple[str, str], tuple[Floats, int, Floats]] = {}
 
     def sweep(self) -> None:
         """Draw everything once."""
@@ -80,8 +81,8 @@ class Chain:
         self._draw_priors()
         for n, field in enumerate(self.layout.fields):
             self.draw_field(field, derived_key(*self.key, self.sweeps, n), 1.0, self.table[field.rows])
-        self.scores = all_scores(self.layout.rows, self.table, self.threads)
-        self.noise.draw((self.targets - self.scores) ** 2, rng, (*self.key, self.sweeps, 99), self.threads)
+        all_scores(self.layout.rows, self.table, self.threads, self.scores)
+        self.noise.draw(self.targets, self.scores, rng, (*self.key, self.sweeps, 99), self.threads)
         if self.levels is not None:
             settle = self.sweeps <= self.burn_in
             self.targets = self.levels.draw(
@@ -92,6 +93,8 @@ class Chain:
         """Draw a field's rows into `out` from their conditional; sign -1 mirrors the noise."""
         prior = self.priors[field.name]
         parts = field.parts(PIECES, self.table.shape[1])
+        targets = self._sorted("targets", self.targets, field)
+        weights = self._sorted("weights", self.noise.weights, field, self.noise.drawn)
 
         def work(piece: int) -> None:
             first, last = parts[piece]
@@ -100,9 +103,9 @@ class Chain:
                 last,
                 field.indptr,
                 field.partners,
-                field.place,
-                self.targets,
-                self.noise.weights,
+                EMPTY_ROWS,
+                targets,
+                weights,
                 self.noise.alpha,
                 self.table,
                 prior.rows,
@@ -114,6 +117,16 @@ class Chain:
             )
 
         in_threads(work, len(parts), self.threads)
+
+    def _sorted(self, name: str, values: Floats, field: Field, drawn: int = 0) -> Floats:
+        """Values [rating] in the field's own order, for rows to read in one run; kept until others are given or these filled anew."""
+        if not len(field.place) or not len(values):
+            return values
+        of, when, found = self._in_order.get((name, field.name), (None, -1, None))
+        if found is None or of is not values or when != drawn:
+            found = taken(values, field.place, self.threads, found)
+            self._in_order[name, field.name] = values, drawn, found
+        return found
 
     def _draw_priors(self) -> None:
         """Draw the prior of each field given its own rows alone: all fields at once."""
@@ -155,6 +168,7 @@ class Chain:
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Go back to where `state` was taken."""
+        self._in_order.clear()
         self.sweeps, self.table, self.targets = int(state["sweeps"]), state["table"], state["targets"]
         self.noise.alpha, self.noise.scales, self.noise.weights = float(state["alpha"]), state["scales"], state["weights"]
         self.noise.nu = {name: float(state[f"nu:{name}"]) for name in self.noise.nu}

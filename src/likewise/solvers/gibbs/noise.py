@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from likewise.models.streams import derived_key, gamma, stream
 from likewise.parallel import in_threads
-from likewise.shapes import Floats
-from likewise.solvers.gibbs.layout import Field, Layout
+from likewise.shapes import Floats, Rows
+from likewise.solvers.gibbs.layout import EMPTY_FLOATS, Field, Layout
 
 _ALPHA_SHAPE, _ALPHA_RATE = 1.0, 1.0
 _NU_PRIOR_MEAN = 30.0
@@ -38,6 +38,8 @@ class Noise:
     alpha : float
     scales : float32 [stacked row]
     nu : degrees of freedom by field name
+    drawn : int
+        How often they were drawn.
     """
 
     def __init__(self, layout: Layout, weights: Floats, varying: tuple[str, ...], fixed: float | None = None):
@@ -47,10 +49,17 @@ class Noise:
         self.alpha = 1.5 if fixed is None else fixed
         self.scales = np.ones(layout.n_rows, np.float32)
         self.nu = {f.name: 8.0 for f in self.varying}
-        self.weights = weights if len(weights) or not self.varying else np.ones(len(layout.rows), np.float32)
+        self.weights = weights
+        if self.varying:  # filled anew in each draw
+            self.weights = weights.copy() if len(weights) else np.ones(len(layout.rows), np.float32)
+        self.drawn = 0
+        self._squares, self._sorted = np.empty(len(layout.rows), np.float32), EMPTY_FLOATS  # large: made once, not in each sweep
 
-    def draw(self, squares: Floats, rng: np.random.Generator, key: tuple[int, ...], threads: int | None) -> None:
-        """Draw precision, scales and degrees of freedom given the squared errors [rating]."""
+    def draw(self, targets: Floats, scores: Floats, rng: np.random.Generator, key: tuple[int, ...], threads: int | None) -> None:
+        """Draw precision, scales and degrees of freedom given targets and scores [rating]."""
+        self.drawn += 1
+        squares = np.subtract(targets, scores, out=self._squares)
+        np.square(squares, out=squares)
         if self.fixed is None:
             total = float(np.dot(self.weights, squares)) if len(self.weights) else float(squares.sum(dtype=np.float64))
             self.alpha = float(rng.gamma(_ALPHA_SHAPE + len(squares) / 2) / (_ALPHA_RATE + total / 2))
@@ -58,7 +67,6 @@ class Noise:
             self._draw_scales(field, squares, derived_key(*key, n), threads)
             self.nu[field.name] = draw_freedom(self.scales[field.rows], self.nu[field.name], rng)
         if self.varying:
-            self.weights = np.empty(len(squares), np.float32)
             cuts = pieces_of(len(squares))
             given = self.given
 
@@ -69,14 +77,16 @@ class Noise:
 
     def _draw_scales(self, field: Field, squares: Floats, key: np.uint64, threads: int | None) -> None:
         parts = field.parts(PIECES, 2)
+        given = self.given
+        if len(field.place):
+            self._sorted = taken(squares, field.place, threads, self._sorted if len(self._sorted) == len(field.place) else None)
+            squares, given = self._sorted, taken(given, field.place, threads) if len(given) else given
         old = self.scales.copy()
         out = self.scales[field.rows]
 
         def work(piece: int) -> None:
             first, last = parts[piece]
-            _draw_scales(
-                first, last, field.indptr, field.partners, field.place, squares, self.given, old, self.alpha, self.nu[field.name], key, out
-            )
+            _draw_scales(first, last, field.indptr, field.partners, squares, given, old, self.alpha, self.nu[field.name], key, out)
 
         in_threads(work, len(parts), threads)
 
@@ -104,16 +114,15 @@ def draw_freedom(scales: Floats, nu: float, rng: np.random.Generator, steps: int
 
 
 @njit(cache=True, nogil=True)
-def _draw_scales(first, last, indptr, partners, place, squares, given, scales, alpha, nu, key, out):  # type: ignore[no-untyped-def]
+def _draw_scales(first, last, indptr, partners, squares, given, scales, alpha, nu, key, out):  # type: ignore[no-untyped-def]
     for row in range(first, last):
         total = 0.0
         for e in range(indptr[row], indptr[row + 1]):
-            at = place[e] if place.shape[0] else e
-            weight = np.float64(given[at]) if given.shape[0] else 1.0
+            weight = np.float64(given[e]) if given.shape[0] else 1.0
             for f in range(partners.shape[1]):
                 if partners[e, f] >= 0:
                     weight *= scales[partners[e, f]]
-            total += weight * squares[at]
+            total += weight * squares[e]
         shape = 0.5 * (nu + indptr[row + 1] - indptr[row])
         out[row] = max(gamma(stream(key, row), 0, shape) / (0.5 * (nu + alpha * total)), 1e-6)
 
@@ -148,9 +157,23 @@ def score_ratings(first, last, rows, table, out):  # type: ignore[no-untyped-def
         out[e] = s
 
 
-def all_scores(rows: NDArray[np.int32], table: Floats, threads: int | None) -> Floats:
-    """Score of each rating, float32 [rating]."""
-    out = np.empty(len(rows), np.float32)
+def all_scores(rows: NDArray[np.int32], table: Floats, threads: int | None, out: Floats | None = None) -> Floats:
+    """Score of each rating, float32 [rating]; written into `out` where it is given."""
+    out = np.empty(len(rows), np.float32) if out is None else out
     cuts = pieces_of(len(rows))
     in_threads(lambda piece: score_ratings(cuts[piece], cuts[piece + 1], rows, table, out), len(cuts) - 1, threads)
     return out
+
+
+def taken(values: Floats, place: Rows, threads: int | None, out: Floats | None = None) -> Floats:
+    """`values[place]`, shared by threads; written into `out` where it is given."""
+    out = np.empty(len(place), np.float32) if out is None else out
+    cuts = pieces_of(len(place))
+    in_threads(lambda piece: _take(cuts[piece], cuts[piece + 1], values, place, out), len(cuts) - 1, threads)
+    return out
+
+
+@njit(cache=True, nogil=True)
+def _take(first, last, values, place, out):  # type: ignore[no-untyped-def]
+    for e in range(first, last):
+        out[e] = values[place[e]]
