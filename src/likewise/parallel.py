@@ -53,4 +53,5 @@ def one_thread_a_product() -> AbstractContextManager[object]:
     Their libraries add up in another order on another number of threads, and small matrices, one after another, cost more on two
     threads than on one.
     """
-    return threadpool_limits(limits=1, user_api="blas")
+    limits: AbstractContextManager[object] = threadpool_limits(limits=1, user_api="blas")
+    return limits

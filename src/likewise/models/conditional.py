@@ -71,13 +71,12 @@ def _gram_tile(d, x, y, n, a):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def _gather(table, partners, start, n, targets, place, weights, d):  # type: ignore[no-untyped-def]
+def _gather(table, partners, start, n, targets, weights, d):  # type: ignore[no-untyped-def]
     """Columns of a chunk of ratings into d [column, rating], each scaled by the square root of its weight; pads with zeros."""
     k = table.shape[1] - 1
-    for r in range(n):  # by itself: reads from all over memory then wait for one another least
-        at = place[start + r] if place.shape[0] else start + r
-        d[k + 1, r] = targets[at]
-        d[k, r] = math.sqrt(weights[at]) if weights.shape[0] else 1
+    for r in range(n):
+        d[k + 1, r] = targets[start + r]
+        d[k, r] = math.sqrt(weights[start + r]) if weights.shape[0] else 1
     if partners.shape[1] == 1:
         _gather_partner(table, partners, start, n, d)
     else:
@@ -142,10 +141,10 @@ def _add_few(d, n, fours, gram):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _add_ratings(table, partners, first, last, targets, place, weights, d, fours, gram):  # type: ignore[no-untyped-def]
+def _add_ratings(table, partners, first, last, targets, weights, d, fours, gram):  # type: ignore[no-untyped-def]
     """Add the products of the columns of ratings [first, last) to gram, the target's last; `d` and `fours` are room to work in."""
     for start in range(first, last, CHUNK):
-        n = _gather(table, partners, start, min(CHUNK, last - start), targets, place, weights, d)
+        n = _gather(table, partners, start, min(CHUNK, last - start), targets, weights, d)
         if n <= FEW:
             _add_few(d, n, fours, gram)
             continue
@@ -227,14 +226,14 @@ def _pull(precision, mean, out):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def draw_rows(first, last, indptr, partners, place, targets, weights, alpha, table, prior_mean, prior_precision, key, noise, alike, out):  # type: ignore[no-untyped-def]
+def draw_rows(first, last, indptr, partners, targets, weights, alpha, table, prior_mean, prior_precision, key, noise, alike, out):  # type: ignore[no-untyped-def]
     """Draw rows [first, last) of one field into `out` [row, k + 1], which may be the field's part of the table itself.
 
     Parameters
     ----------
-    indptr : int64 [row + 1], partners : int32 [entry, other field], place : int32 [entry] or empty
-        The field's ratings sorted by row; the other fields' rows in `table`, -1 where unknown; where each is in `targets`.
-    targets, weights : float32 [rating]; weights may be empty, for all one.
+    indptr : int64 [row + 1], partners : int32 [entry, other field]
+        The field's ratings sorted by row; the other fields' rows in `table`, -1 where unknown.
+    targets, weights : float32 [entry]; weights may be empty, for all one.
     alpha : float, precision of the noise at weight one.
     table : float32 [row of any field, k + 1]
     prior_mean : float32 [row, k + 1] or [1, k + 1] for all rows alike.
@@ -262,7 +261,7 @@ def draw_rows(first, last, indptr, partners, place, targets, weights, alpha, tab
         for lane in range(here):
             row = together + lane
             gram[:] = 0
-            _add_ratings(table, partners, indptr[row], indptr[row + 1], targets, place, weights, d, fours, gram)
+            _add_ratings(table, partners, indptr[row], indptr[row + 1], targets, weights, d, fours, gram)
             if not shared:
                 _pull(prior_precision, prior_mean[row], pull)
             for x in range(width):

@@ -24,7 +24,7 @@ from likewise.models.streams import derived_key, fill_normals, normal, stream
 from likewise.shapes import Floats, Rows
 
 _PRIOR_KEY, _ENTRY_KEY = 7, 8
-_NO_ROWS, _KEY = np.empty(0, np.int32), np.uint64(0)
+_KEY = np.uint64(0)
 _ZERO, _ONE = np.float32(0), np.float32(1)
 
 
@@ -112,9 +112,7 @@ def _among_columns(known: Known, draw: int, many: NDArray[np.int64], told: Histo
     wanted, weights = known.targets[draw, entries], known.precisions[draw, entries]
     means = np.asarray(known.means_of(many, draw) + known.spread[draw] @ known.noise[draw], np.float32)
     table, partners = np.ascontiguousarray(known.table[:, draw]), np.ascontiguousarray(told.rows[:, None])
-    draw_rows(
-        0, len(told), told.indptr, partners, _NO_ROWS, wanted, weights, 1.0, table, means, known.precision[draw], _KEY, 0.0, True, rows
-    )
+    draw_rows(0, len(told), told.indptr, partners, wanted, weights, 1.0, table, means, known.precision[draw], _KEY, 0.0, True, rows)
     return rows
 
 

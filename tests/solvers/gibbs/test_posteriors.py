@@ -11,7 +11,7 @@ from likewise.models.normal import normal_cdf
 from likewise.models.streams import derived_key
 from likewise.solvers.gibbs.chain import Chain
 from likewise.solvers.gibbs.hyper import NormalWishart
-from likewise.solvers.gibbs.layout import EMPTY_FLOATS, EMPTY_ROWS, make_layout
+from likewise.solvers.gibbs.layout import EMPTY_FLOATS, make_layout
 from likewise.solvers.gibbs.levels import Levels
 from likewise.solvers.gibbs.noise import Noise, all_scores
 from likewise.solvers.gibbs.side import Block
@@ -31,7 +31,7 @@ def test_gaussian_rows_match_the_exact_posterior():
     prior = np.array([[0.1, -0.1]], np.float32)
     draws = np.empty((4000, 2), np.float32)
     for n in range(len(draws)):
-        args = (indptr, partners, EMPTY_ROWS, targets, EMPTY_FLOATS, 1.5, table, prior, precision)
+        args = (indptr, partners, targets, EMPTY_FLOATS, 1.5, table, prior, precision)
         draw_rows(0, 1, *args, derived_key(1, n), 1.0, False, draws[n : n + 1])
     design = np.column_stack([table[1:, 0], np.ones(3)])
     exact = precision + 1.5 * design.T @ design
@@ -51,7 +51,7 @@ def test_levels_match_the_exact_posterior(cuts):
     table, precision = np.zeros((2, 2), np.float32), np.diag([1.0, 1.0])
     rng, draws, targets = np.random.default_rng(0), np.empty(6000), state.start_targets()
     for n in range(len(draws)):
-        args = (indptr, partners, EMPTY_ROWS, targets, weights, 1.0, table, np.zeros((1, 2), np.float32), precision)
+        args = (indptr, partners, targets, weights, 1.0, table, np.zeros((1, 2), np.float32), precision)
         draw_rows(0, 1, *args, derived_key(2, n), 1.0, False, table[:1])
         targets = state.draw(np.full(4, table[0, 1], np.float32), weights, rng, derived_key(3, n), False, 1)
         draws[n] = table[0, 1]

@@ -10,6 +10,7 @@ from likewise.models.normal import normal_cdf, normal_quantile
 from likewise.models.streams import derived_key, fill_normals, gamma, stream, uniform
 from likewise.parallel import in_threads
 from likewise.solvers.gibbs.layout import EMPTY_FLOATS, make_layout
+from likewise.solvers.gibbs.noise import taken
 
 
 def problem(n_ratings: int, k: int, contexts: bool, weighted: bool, seed: int = 0):
@@ -41,13 +42,18 @@ def naive_moments(layout, table, targets, weights, precision, prior, alpha, fiel
     return np.linalg.solve(a, b), a
 
 
+def in_order(field, *values):
+    """Values [rating] in the order of the field's entries."""
+    return [taken(some, field.place, 1) if len(field.place) and len(some) else some for some in values]
+
+
 @pytest.mark.parametrize(("n", "k", "contexts", "weighted"), [(60, 3, False, False), (900, 6, True, True), (3000, 17, False, True)])
 def test_rows_have_the_moments_of_a_plain_loop(n, k, contexts, weighted):
     layout, table, targets, weights, precision, prior = problem(n, k, contexts, weighted)
     for f, field in enumerate(layout.fields):
         means = prior[: field.size]
         out = np.empty((field.size, k + 1), np.float32)
-        args = (field.indptr, field.partners, field.place, targets, weights, 1.7, table, means, precision, derived_key(3))
+        args = (field.indptr, field.partners, *in_order(field, targets, weights), 1.7, table, means, precision, derived_key(3))
         draw_rows(0, field.size, *args, 0.0, False, out)
         plus, minus = np.empty_like(out), np.empty_like(out)
         draw_rows(0, field.size, *args, 1.0, False, plus)
@@ -70,7 +76,7 @@ def test_rows_are_the_same_bytes_however_they_are_split():
 
         def work(n, parts=parts, out=out):
             key = derived_key(1, 2)
-            args = (field.indptr, field.partners, field.place, targets, weights, 1.0, table, prior, precision, key)
+            args = (field.indptr, field.partners, *in_order(field, targets, weights), 1.0, table, prior, precision, key)
             draw_rows(*parts[n], *args, 1.0, False, out)
 
         in_threads(work, len(parts), 2)

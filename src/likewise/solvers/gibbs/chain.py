@@ -14,7 +14,7 @@ from likewise.models.streams import derived_key
 from likewise.parallel import in_threads
 from likewise.shapes import Floats
 from likewise.solvers.gibbs.hyper import Doubles, NormalWishart
-from likewise.solvers.gibbs.layout import EMPTY_ROWS, Field, Layout
+from likewise.solvers.gibbs.layout import Field, Layout
 from likewise.solvers.gibbs.levels import Levels
 from likewise.solvers.gibbs.noise import Noise, all_scores, taken
 from likewise.solvers.gibbs.side import Block
@@ -103,7 +103,6 @@ class Chain:
                 last,
                 field.indptr,
                 field.partners,
-                EMPTY_ROWS,
                 targets,
                 weights,
                 self.noise.alpha,
