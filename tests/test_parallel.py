@@ -3,9 +3,10 @@
 from threading import get_ident
 
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from likewise.errors import InputError
-from likewise.parallel import in_threads, thread_count
+from likewise.parallel import in_threads, one_thread_a_product, thread_count
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5])
@@ -30,6 +31,33 @@ def test_an_error_is_raised_by_the_caller(threads):
 
     with pytest.raises(ZeroDivisionError):
         in_threads(work, 10, threads)
+
+
+def test_an_error_ends_the_work():
+    done = []
+
+    def work(piece):
+        done.append(piece)
+        if piece == 3:
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        in_threads(work, 1000, 1)
+    assert len(done) == 4
+
+
+def test_blocks_that_overlap_leave_the_products_as_they_were():
+    def threads() -> list[int]:
+        return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+
+    with threadpool_limits(2, user_api="blas"):
+        before, (one, other) = threads(), (one_thread_a_product(), one_thread_a_product())
+        one.__enter__()
+        other.__enter__()
+        one.__exit__(None, None, None)
+        assert set(threads()) <= {1}
+        other.__exit__(None, None, None)
+        assert threads() == before
 
 
 def test_threads_are_counted():

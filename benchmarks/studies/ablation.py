@@ -35,6 +35,7 @@ SPLITS = {
     "ML-100K by time": ("ml-100k", "ml-100k/u.data", None),
     "latest-small, random": ("ml-latest-small", "splits/ml-latest-small-r90.train.parquet", "splits/ml-latest-small-r90.test.parquet"),
     "latest-small by time": ("ml-latest-small", "ml-latest-small/ratings.csv", None),
+    "ML-1M, random": ("ml-1m", "splits/ml-1m-r90.train.parquet", "splits/ml-1m-r90.test.parquet"),
 }
 
 

@@ -23,9 +23,10 @@ def ablation(found: dict[str, dict[str, Any]]) -> str:
     for variant in dict.fromkeys(name for rows in found.values() for name in rows):
         cells = [found[split].get(variant) for split, _ in columns]
         lines.append([variant, *(f"{cell[kind]:.4f}" if cell else "" for cell, (_, kind) in zip(cells, columns, strict=True))])
-    return (
-        _joined(lines) + "\nChains of 100 draws and 16 factors, seed 0 (`python -m benchmarks.studies.ablation`). The presets take 300.\n"
+    told = (
+        "Chains of 100 draws and 16 factors, seed 0 (`python -m benchmarks.studies.ablation`). The presets take 300, and 250 with features."
     )
+    return f"{_joined(lines)}\n{told}\n"
 
 
 def paired(found: list[dict[str, Any]]) -> str:
@@ -41,7 +42,7 @@ def paired(found: list[dict[str, Any]]) -> str:
     return (
         _joined(lines)
         + "\nmyFM 0.4 of rank 10; a bootstrap over users; below zero the posterior is better (`python -m benchmarks.studies.paired`). "
-        + "CPU seconds are of the whole process, from start to predictions; a dash: the machine was busy with other work.\n"
+        + "CPU seconds are of the whole process, from start to predictions.\n"
     )
 
 

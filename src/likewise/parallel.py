@@ -5,12 +5,11 @@ Numba's own `prange` is not used to answer: its default layer aborts the process
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-from threading import Thread
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Lock, Thread
 
 from numba import config
-from threadpoolctl import threadpool_limits
 
 from likewise.errors import InputError
 
@@ -33,6 +32,8 @@ def in_threads(work: Callable[[int], None], pieces: int, threads: int | None = N
     def take_turns() -> None:
         try:
             for piece in left:
+                if errors:
+                    return
                 work(piece)
         except BaseException as error:
             errors.append(error)
@@ -47,11 +48,39 @@ def in_threads(work: Callable[[int], None], pieces: int, threads: int | None = N
         raise errors[0]
 
 
-def one_thread_a_product() -> AbstractContextManager[object]:
-    """Matrix products and decompositions on the calling thread alone.
+@contextmanager
+def one_thread_a_product() -> Iterator[None]:
+    """Matrix products and decompositions on one thread, in the whole process, until the last such block that runs has ended.
 
     Their libraries add up in another order on another number of threads, and small matrices, one after another, cost more on two
     threads than on one.
     """
-    limits: AbstractContextManager[object] = threadpool_limits(limits=1, user_api="blas")
-    return limits
+    _products.enter()
+    try:
+        yield
+    finally:
+        _products.leave()
+
+
+class _Products:
+    """The limit that blocks share: each would otherwise put back what it found, and that may be another's."""
+
+    def __init__(self) -> None:
+        self._lock, self._blocks = Lock(), 0
+
+    def enter(self) -> None:
+        from threadpoolctl import threadpool_limits  # answers need none
+
+        with self._lock:
+            if not self._blocks:
+                self._limits = threadpool_limits(limits=1, user_api="blas")
+            self._blocks += 1
+
+    def leave(self) -> None:
+        with self._lock:
+            self._blocks -= 1
+            if not self._blocks:
+                self._limits.restore_original_limits()
+
+
+_products = _Products()

@@ -116,8 +116,8 @@ def test_a_redraw_keeps_the_focus_on_a_star(page: Any, explorer: str) -> None:
     opened(page, explorer, "#/?item=107")
     page.keyboard.press("Escape")
     page.locator(".question .stars input").first.focus()
+    page.evaluate("dispatchEvent(new PopStateEvent('popstate'))")
     settled(page)
-    page.wait_for_timeout(300)
     assert page.evaluate("document.activeElement.type") == "radio"
 
 

@@ -57,8 +57,9 @@ class Observed:
         level = np.abs(ratings[:, None] - self.levels).argmin(1)
         edges = np.concatenate([[-40.0], self.cuts.mean(0), [40.0]]).astype(np.float32)
         low, high = edges[level] - scores, edges[level + 1] - scores
-        chance = np.maximum(normal_cdfs(high) - normal_cdfs(low), np.float32(1e-6))
-        pull = (_density(low) - _density(high)) / chance
+        upper = low > 0  # where the distribution function is nearly one its differences are rounding errors: take the other tail
+        chance = normal_cdfs(np.where(upper, -low, high)) - normal_cdfs(np.where(upper, -high, low))
+        pull = (_density(low) - _density(high)) / np.maximum(chance, np.float32(1e-6))
         low, high = np.maximum(edges[level], scores - 4), np.minimum(edges[level + 1], scores + 4)
         return np.asarray(np.clip(scores + pull, low, high), np.float32)
 

@@ -16,6 +16,8 @@ from likewise.models.dot import Dot
 from likewise.models.posterior import FittedPosterior
 from likewise.solvers.base import Run
 from likewise.solvers.gibbs.diagnose import effective_draws, r_hat
+from likewise.solvers.gibbs.layout import make_layout
+from likewise.solvers.gibbs.noise import pieces_of
 from likewise.solvers.gibbs.settings import Gibbs
 from likewise.solvers.gibbs.side import Block
 from tests.solvers.gibbs.problems import planted, table
@@ -112,10 +114,30 @@ def test_contexts_are_learned_and_may_be_left_out():
     assert parts.score == pytest.approx(found[0], abs=1e-4)
 
 
-def test_the_same_bytes_at_any_number_of_threads():
-    one, two = fitted(seed=4, threads=1), fitted(seed=4, threads=2)
+@pytest.mark.parametrize("observation", ["gaussian", "ordinal"])
+@pytest.mark.parametrize("blocks", [(), ("item_features", "history", "raters")], ids=["ids", "features"])
+def test_the_same_bytes_at_any_number_of_threads(monkeypatch, blocks, observation):
+    monkeypatch.setattr("likewise.solvers.gibbs.noise.PIECE", 64)
+    monkeypatch.setattr("likewise.solvers.gibbs.layout.WORTH_A_PIECE", 1000)
+    frame = planted()[0].frame()
+    train = Dataset.of(frame.with_columns(pl.col("rating").round().clip(1, 5)))
+    films = pl.DataFrame({"item_id": train.items.ids, "genre": [str(n % 3) for n in range(train.n_items)]})
+    solver = replace(QUICK, blocks=blocks, choose=bool(blocks), observation=observation)
+    data = replace(train, item_table=films)
+    one, two = (fitted(solver, data=data, seed=4, threads=threads) for threads in (1, 3))
     for name, array in one.state().items():
         np.testing.assert_array_equal(array, two.state()[name])
+
+
+def test_pieces_are_cut_where_they_are_worth_it():
+    users, items = (part.ravel().astype(np.int32) for part in np.indices((400, 100)))
+    field = make_layout([users, items], [400, 100], ["user", "item"]).fields[0]
+    assert len(field.parts(16, 3)) == 1 < len(field.parts(16, 17)) <= 16
+    assert len(pieces_of(1000)) == 2 and len(pieces_of(100_000)) == 7
+
+
+def test_another_seed_draws_something_else():
+    one = fitted(seed=4)
     assert not np.array_equal(one.users.rows, fitted(seed=5).users.rows)
 
 

@@ -86,8 +86,10 @@ def _targets(g: Graph, model: FittedPosterior, ratings: Value, scores: Value) ->
     level = g.op("ArgMin", away, dtype=np.int64, axis=1, keepdims=0)
     edges = np.concatenate([[-FARTHEST], observed.cuts.mean(0), [FARTHEST]]).astype(np.float32)
     low, high = g.constant(edges[:-1]).take(level), g.constant(edges[1:]).take(level)
-    chance = (cdf(g, high - scores) - cdf(g, low - scores)).most(1e-6)
-    pull = (_density(low - scores) - _density(high - scores)) / chance
+    below, above = low - scores, high - scores
+    upper = below > 0.0
+    chance = (cdf(g, g.choose(upper, below * -1.0, above)) - cdf(g, g.choose(upper, above * -1.0, below))).most(1e-6)
+    pull = (_density(below) - _density(above)) / chance
     return (scores + pull).most(low.most(scores - 4.0)).least(high.least(scores + 4.0))
 
 

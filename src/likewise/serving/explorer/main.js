@@ -62,7 +62,7 @@ const leave = () => { if (state.item) change(() => { state.item = ""; }); };
 // At once: `close` is told a task later, and a key pressed in between would find the item still chosen.
 drawer.addEventListener("cancel", (event) => { event.preventDefault(); leave(); });
 drawer.addEventListener("click", (event) => { if (event.target === drawer) leave(); });
-drawer.addEventListener("close", leave);
+drawer.addEventListener("close", () => { if (!drawer.open) leave(); });
 addEventListener("popstate", () => { readAddress(); render(); item(card); });
 addEventListener("hashchange", () => { if (address() !== location.hash) { readAddress(); render(true); item(card); } });
 addEventListener("keydown", (event) => { if (event.key === "/" && !/INPUT|TEXTAREA|SELECT/.test(document.activeElement?.tagName) ) { const field = document.querySelector("[data-search]"); if (field) { event.preventDefault(); field.focus(); } } });

@@ -5,7 +5,7 @@ let made = 0;
 
 export function stars(title, steps, value, rate, { big = false } = {}) {
   if (steps.length === 1) {
-    return h("button", { type: "button", class: value ? "icon" : "quiet icon", "aria-pressed": String(Boolean(value)), "aria-label": `Like ${title}`, onclick: () => rate(value ? null : 1) }, icon("heart"));
+    return h("button", { type: "button", class: value ? "icon" : "quiet icon", "aria-pressed": String(Boolean(value)), "data-hold": `${title}: like`, "aria-label": `Like ${title}`, onclick: () => rate(value ? null : 1) }, icon("heart"));
   }
   const name = `stars-${made += 1}`;
   const group = h("fieldset", { class: big ? "stars big" : "stars" }, h("legend", { class: "visually-hidden" }, `Your rating of ${title}`));

@@ -100,14 +100,17 @@ def _alone(connection: sa.Connection) -> Iterator[None]:
     if connection.dialect.name != "postgresql":
         yield
         return
-    connection.exec_driver_sql(f"SELECT pg_advisory_lock({MIGRATION})")
-    connection.commit()
     try:
+        connection.exec_driver_sql(f"SELECT pg_advisory_lock({MIGRATION})")
+        connection.commit()
         yield
     finally:
-        connection.rollback()
-        connection.exec_driver_sql(f"SELECT pg_advisory_unlock({MIGRATION})")
-        connection.commit()
+        try:
+            connection.rollback()
+            connection.exec_driver_sql(f"SELECT pg_advisory_unlock({MIGRATION})")
+            connection.commit()
+        except SQLAlchemyError:  # a connection that is gone holds no lock; what went wrong before is told
+            connection.invalidate()
 
 
 def version(engine: sa.Engine) -> str | None:

@@ -154,7 +154,7 @@ class Chain:
         return FieldPrior(mean, precision, rows - rest)
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """Everything that the next sweep depends on, as arrays."""
+        """Everything that the next sweep depends on, as arrays, which that sweep writes to."""
         noise = {"alpha": np.array(self.noise.alpha), "scales": self.noise.scales, "weights": self.noise.weights}
         arrays: dict[str, NDArray[Any]] = {"sweeps": np.array(self.sweeps), "table": self.table, "targets": self.targets, **noise}
         arrays |= {f"nu:{name}": np.array(nu) for name, nu in self.noise.nu.items()}

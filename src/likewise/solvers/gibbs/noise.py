@@ -39,7 +39,7 @@ class Noise:
     scales : float32 [stacked row]
     nu : degrees of freedom by field name
     drawn : int
-        How often they were drawn.
+        How often weights were drawn.
     """
 
     def __init__(self, layout: Layout, weights: Floats, varying: tuple[str, ...], fixed: float | None = None):
@@ -57,7 +57,7 @@ class Noise:
 
     def draw(self, targets: Floats, scores: Floats, rng: np.random.Generator, key: tuple[int, ...], threads: int | None) -> None:
         """Draw precision, scales and degrees of freedom given targets and scores [rating]."""
-        self.drawn += 1
+        self.drawn += bool(self.varying)
         squares = np.subtract(targets, scores, out=self._squares)
         np.square(squares, out=squares)
         if self.fixed is None:

@@ -13,7 +13,7 @@ from likewise.errors import InputError
 from likewise.models.dot import Dot
 from likewise.models.link import Link
 from likewise.models.observed import levels_link
-from likewise.parallel import in_threads
+from likewise.parallel import in_threads, thread_count
 from likewise.shapes import Floats, Rows
 from likewise.solvers.gibbs.blocks import Given, blocks_of
 from likewise.solvers.gibbs.chain import Chain
@@ -91,7 +91,7 @@ def make_chain(solver: Gibbs, model: Dot, problem: Problem, key: tuple[int, int]
     """A chain at its start."""
     width = model.factors + 1
     made: dict[int, Block] = {}
-    own = threads if len({given.field for given in problem.given}) == 1 else 1  # else fields are drawn side by side
+    own = max(1, thread_count(threads) // max(1, len({given.field for given in problem.given})))  # fields are drawn side by side
 
     def make(n: int) -> None:
         made[n] = Block(problem.given[n].name, problem.given[n].x, width, threads=own)
