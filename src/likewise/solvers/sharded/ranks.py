@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -75,6 +76,7 @@ def joined(wanted: str) -> Iterator[Rank]:
         torch.cuda.set_device(device)
     if not dist.is_initialized():
         _join(device)
+        atexit.register(_leave)
     try:
         yield Rank(dist.get_rank(), dist.get_world_size(), device)
     except RuntimeError as error:
@@ -86,6 +88,12 @@ def joined(wanted: str) -> Iterator[Rank]:
             "again, goes on from the last checkpoint"
         ) from error
     if dist.get_world_size() == 1:  # a job of several is joined once in a process's life: its store remembers
+        dist.destroy_process_group()
+
+
+def _leave() -> None:
+    """At the end of the process: threads of a group that is still there when its libraries are unloaded would abort it."""
+    if dist.is_initialized():
         dist.destroy_process_group()
 
 
